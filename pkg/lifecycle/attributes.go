@@ -1,0 +1,206 @@
+package lifecycle
+
+import (
+	"strconv"
+	"time"
+)
+
+// Attributes are the facts of an observation beside its status, in groups that are written together: of each group the
+// latest writer counts. A nil group says nothing; a group with empty fields says that the provider gives no value (an
+// error that is null, say) and writes over an older one.
+type Attributes struct {
+	Origin       *Origin
+	Profile      *Profile
+	Balance      *Balance
+	Money        *Money
+	Relation     *Relation
+	Reference    *Reference
+	Counterparty *Counterparty
+	Failure      *Failure
+	Subject      *Subject
+	// Object is the provider's object as JSON, credentials taken out; nil where the event does not carry it (a thin
+	// event). Not copied.
+	Object []byte
+}
+
+// Origin is when the provider made the entity. Created is zero where it does not say.
+type Origin struct{ Created time.Time }
+
+// Profile is what an account is called. Identifier is an IBAN, CLABE, account number or the like; Currency is ISO 4217, upper case.
+type Profile struct{ Name, Currency, Identifier string }
+
+// Balance is an account's balance in minor units, nil where not given.
+type Balance struct{ Available, Total *int64 }
+
+// Direction is which way money goes, seen from the connection's account.
+type Direction string
+
+// The directions of a payment.
+const (
+	In  Direction = "in"
+	Out Direction = "out"
+)
+
+// Money is what a payment moves. Amount is in minor units, nil where not given; Currency is ISO 4217, upper case.
+type Money struct {
+	Direction Direction
+	Amount    *int64
+	Currency  string
+}
+
+// Relation ties an entity to others of its connection: the account it belongs to, and the entity it came from (the
+// payment of a refund, the checkout of a payment).
+type Relation struct{ AccountID, ParentID string }
+
+// Reference is the user's own reference.
+type Reference struct{ Text string }
+
+// Counterparty is the name of the other side.
+type Counterparty struct{ Name string }
+
+// Failure is why a payment or verification failed, in the provider's words.
+type Failure struct{ Code, Reason string }
+
+// Subject is what a verification is about: an account number, a document.
+type Subject struct{ Text string }
+
+// Minor returns a pointer to an amount in minor units.
+func Minor(amount int64) *int64 { return &amount }
+
+// A group is a kind of attributes in flattened form. The order is part of the summary's encoding: add at the end, and
+// raise Version.
+type group uint8
+
+const (
+	groupOrigin group = iota
+	groupProfile
+	groupBalance
+	groupMoney
+	groupRelation
+	groupReference
+	groupCounterparty
+	groupFailure
+	groupSubject
+	groupMode
+	groupObject
+	groups
+)
+
+// value is a group's fields in order; empty where the provider gives none.
+type value []string
+
+// flatten returns the groups that an observation writes, each at its place.
+func (o *Observation) flatten() [groups]value {
+	var out [groups]value
+	a := &o.Attributes
+	if a.Origin != nil {
+		out[groupOrigin] = value{formatTime(a.Origin.Created)}
+	}
+	if a.Profile != nil {
+		out[groupProfile] = value{a.Profile.Name, a.Profile.Currency, a.Profile.Identifier}
+	}
+	if a.Balance != nil {
+		out[groupBalance] = value{formatMinor(a.Balance.Available), formatMinor(a.Balance.Total)}
+	}
+	if a.Money != nil {
+		out[groupMoney] = value{string(a.Money.Direction), formatMinor(a.Money.Amount), a.Money.Currency}
+	}
+	if a.Relation != nil {
+		out[groupRelation] = value{a.Relation.AccountID, a.Relation.ParentID}
+	}
+	if a.Reference != nil {
+		out[groupReference] = value{a.Reference.Text}
+	}
+	if a.Counterparty != nil {
+		out[groupCounterparty] = value{a.Counterparty.Name}
+	}
+	if a.Failure != nil {
+		out[groupFailure] = value{a.Failure.Code, a.Failure.Reason}
+	}
+	if a.Subject != nil {
+		out[groupSubject] = value{a.Subject.Text}
+	}
+	if o.Mode != "" {
+		out[groupMode] = value{string(o.Mode)}
+	}
+	if a.Object != nil {
+		out[groupObject] = value{string(a.Object)}
+	}
+	return out
+}
+
+// unflatten is the inverse of flatten, except that absent groups of a summary stay nil.
+func unflatten(in *[groups]value) (Attributes, Mode) {
+	var a Attributes
+	var mode Mode
+	if v := in[groupOrigin]; v != nil {
+		a.Origin = &Origin{Created: parseTime(v[0])}
+	}
+	if v := in[groupProfile]; v != nil {
+		a.Profile = &Profile{Name: v[0], Currency: v[1], Identifier: v[2]}
+	}
+	if v := in[groupBalance]; v != nil {
+		a.Balance = &Balance{Available: parseMinor(v[0]), Total: parseMinor(v[1])}
+	}
+	if v := in[groupMoney]; v != nil {
+		a.Money = &Money{Direction: Direction(v[0]), Amount: parseMinor(v[1]), Currency: v[2]}
+	}
+	if v := in[groupRelation]; v != nil {
+		a.Relation = &Relation{AccountID: v[0], ParentID: v[1]}
+	}
+	if v := in[groupReference]; v != nil {
+		a.Reference = &Reference{Text: v[0]}
+	}
+	if v := in[groupCounterparty]; v != nil {
+		a.Counterparty = &Counterparty{Name: v[0]}
+	}
+	if v := in[groupFailure]; v != nil {
+		a.Failure = &Failure{Code: v[0], Reason: v[1]}
+	}
+	if v := in[groupSubject]; v != nil {
+		a.Subject = &Subject{Text: v[0]}
+	}
+	if v := in[groupMode]; v != nil {
+		mode = Mode(v[0])
+	}
+	if v := in[groupObject]; v != nil {
+		a.Object = []byte(v[0])
+	}
+	return a, mode
+}
+
+// width is how many fields each group has; decoding a summary checks against it.
+var width = [groups]int{
+	groupOrigin: 1, groupProfile: 3, groupBalance: 2, groupMoney: 3, groupRelation: 2, groupReference: 1,
+	groupCounterparty: 1, groupFailure: 2, groupSubject: 1, groupMode: 1, groupObject: 1,
+}
+
+func formatMinor(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
+}
+
+func parseMinor(s string) *int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return nil // empty: the provider gives no amount
+	}
+	return &n
+}
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func parseTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{} // empty: the provider gives no time
+	}
+	return t
+}

@@ -1,0 +1,248 @@
+package lifecycle
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Digest identifies a summary. Digests of many entities are summed without order; see Digest.Add.
+type Digest struct{ Hi, Lo uint64 }
+
+// String is the digest as 32 hexadecimal digits.
+func (d Digest) String() string { return fmt.Sprintf("%016x%016x", d.Hi, d.Lo) }
+
+// Add is the sum of two digests modulo 2^128. Addition is commutative and associative, so the sum over a store does not
+// depend on the order in which its entities were written.
+func (d Digest) Add(e Digest) Digest {
+	lo := d.Lo + e.Lo
+	var carry uint64
+	if lo < d.Lo {
+		carry = 1
+	}
+	return Digest{d.Hi + e.Hi + carry, lo}
+}
+
+// Sub takes a digest out of a sum.
+func (d Digest) Sub(e Digest) Digest {
+	lo := d.Lo - e.Lo
+	var borrow uint64
+	if d.Lo < e.Lo {
+		borrow = 1
+	}
+	return Digest{d.Hi - e.Hi - borrow, lo}
+}
+
+// DigestOf is the digest of an entity with the given encoded summary. It covers the entity's reference, so that equal
+// summaries of two entities do not stand in for each other.
+func DigestOf(e Entity, encoded []byte) Digest {
+	buf := make([]byte, 0, len(e.Connection)+len(e.Kind)+len(e.ID)+len(encoded)+3)
+	for _, s := range []string{e.Connection, e.Kind, e.ID} {
+		buf = append(append(buf, s...), 0)
+	}
+	sum := sha256.Sum256(append(buf, encoded...))
+	return Digest{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])}
+}
+
+const (
+	flagSigned = 1 << iota
+	flagAsked
+)
+
+// AppendBinary appends the summary's canonical encoding: equal summaries have equal bytes. The form belongs to Version.
+func (s Summary) AppendBinary(b []byte) []byte {
+	b = append(b, Version)
+	b = appendString(b, s.lookupWord)
+	if s.lookupWord != "" {
+		b = appendStamp(b, &s.lookup)
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.claims)))
+	for i := range s.claims {
+		b = appendClaim(b, &s.claims[i])
+	}
+	return b
+}
+
+func appendClaim(b []byte, c *claim) []byte {
+	b = appendString(b, c.word)
+	b = appendStamp(b, &c.latest)
+	b = appendInstant(b, c.first)
+	b = appendInstant(b, c.last)
+	b = appendInstant(b, c.firstRecorded)
+	var flags byte
+	if c.signed {
+		flags |= flagSigned
+	}
+	if c.asked {
+		flags |= flagAsked
+	}
+	b = append(b, flags)
+	// Two bitmaps: the groups that are there, and those of them that the latest observation wrote.
+	var present, same uint64
+	for g := range c.entries {
+		if c.entries[g].value != nil {
+			present |= 1 << g
+			if c.entries[g].stamp == c.latest {
+				same |= 1 << g
+			}
+		}
+	}
+	b = binary.AppendUvarint(b, present)
+	b = binary.AppendUvarint(b, same)
+	for g := range c.entries {
+		e := &c.entries[g]
+		if e.value == nil {
+			continue
+		}
+		if same&(1<<g) == 0 {
+			b = appendStamp(b, &e.stamp)
+		}
+		for _, field := range e.value {
+			b = appendString(b, field)
+		}
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendInstant(b []byte, i instant) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(b, i.sec), uint64(i.nsec))
+}
+
+func appendStamp(b []byte, s *stamp) []byte {
+	b = appendString(appendInstant(b, s.at), s.id)
+	return append(b, s.fingerprint[:]...)
+}
+
+// DecodeSummary reads what AppendBinary wrote. It fails on bytes of another version, and on bytes that are damaged.
+func DecodeSummary(b []byte) (Summary, error) {
+	d := decoder{rest: string(b)} // one copy; every string of the summary is a part of it
+	if v := d.byte(); v != Version && d.err == nil {
+		return Summary{}, fmt.Errorf("lifecycle: summary of fold version %d, this is version %d: rebuild the store from the log", v, Version)
+	}
+	var s Summary
+	if s.lookupWord = d.string(); s.lookupWord != "" {
+		s.lookup = d.stamp()
+	}
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+	}
+	if d.err == nil && n > 0 {
+		s.claims = make([]claim, n)
+		for i := range s.claims {
+			d.claim(&s.claims[i])
+		}
+	}
+	if d.err == nil && d.rest != "" {
+		d.fail()
+	}
+	if d.err != nil {
+		return Summary{}, d.err
+	}
+	return s, nil
+}
+
+type decoder struct {
+	rest string
+	err  error
+}
+
+func (d *decoder) fail() {
+	if d.err == nil {
+		d.err = fmt.Errorf("lifecycle: damaged summary: rebuild the store from the log")
+	}
+	d.rest = ""
+}
+
+func (d *decoder) byte() byte {
+	if d.rest == "" {
+		d.fail()
+		return 0
+	}
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
+}
+
+func (d *decoder) uvarint() uint64 {
+	var n uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b := d.byte()
+		n |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return n
+		}
+	}
+	d.fail()
+	return 0
+}
+
+func (d *decoder) varint() int64 {
+	u := d.uvarint()
+	n := int64(u >> 1)
+	if u&1 != 0 {
+		n = ^n
+	}
+	return n
+}
+
+func (d *decoder) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return ""
+	}
+	s := d.rest[:n]
+	d.rest = d.rest[n:]
+	return s
+}
+
+func (d *decoder) instant() instant {
+	sec, nsec := d.varint(), d.uvarint()
+	if nsec > math.MaxInt32 {
+		d.fail()
+	}
+	return instant{sec, int32(nsec & math.MaxInt32)}
+}
+
+func (d *decoder) stamp() stamp {
+	s := stamp{at: d.instant(), id: d.string()}
+	if len(d.rest) < len(s.fingerprint) {
+		d.fail()
+		return s
+	}
+	copy(s.fingerprint[:], d.rest)
+	d.rest = d.rest[len(s.fingerprint):]
+	return s
+}
+
+func (d *decoder) claim(c *claim) {
+	c.word = d.string()
+	c.latest = d.stamp()
+	c.first, c.last, c.firstRecorded = d.instant(), d.instant(), d.instant()
+	flags := d.byte()
+	c.signed, c.asked = flags&flagSigned != 0, flags&flagAsked != 0
+	present, same := d.uvarint(), d.uvarint()
+	if present>>groups != 0 {
+		d.fail()
+	}
+	for g := range c.entries {
+		if present&(1<<g) == 0 || d.err != nil {
+			continue
+		}
+		e := &c.entries[g]
+		e.stamp = c.latest
+		if same&(1<<g) == 0 {
+			e.stamp = d.stamp()
+		}
+		e.value = make(value, width[g])
+		for i := range e.value {
+			e.value[i] = d.string()
+		}
+	}
+}

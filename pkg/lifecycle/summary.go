@@ -1,0 +1,214 @@
+package lifecycle
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Summary is what is remembered of a set of observations of one entity. The zero value is the summary of the empty set.
+// Summaries are values: Join and Observe never change their arguments.
+//
+// Its size is bounded by the number of distinct statuses claimed, times the number of attribute groups.
+type Summary struct {
+	claims []claim // by word, ascending; each word once
+	// lookup is the latest look-up that named a status; its word is empty where there is none.
+	lookup     stamp
+	lookupWord string
+}
+
+// instant is a point in time that orders and encodes exactly over the whole range of time.Time.
+type instant struct {
+	sec  int64
+	nsec int32
+}
+
+func instantOf(t time.Time) instant { return instant{t.Unix(), int32(t.Nanosecond())} }
+
+func (i instant) time() time.Time { return time.Unix(i.sec, int64(i.nsec)).UTC() }
+
+func (i instant) compare(j instant) int {
+	return cmp.Or(cmp.Compare(i.sec, j.sec), cmp.Compare(i.nsec, j.nsec))
+}
+
+// stamp orders the observations that claim one status.
+type stamp struct {
+	at          instant
+	id          string
+	fingerprint Fingerprint
+}
+
+func (s *stamp) compare(t *stamp) int {
+	return cmp.Or(s.at.compare(t.at), strings.Compare(s.id, t.id), slices.Compare(s.fingerprint[:], t.fingerprint[:]))
+}
+
+// claim is what is known of one claimed status; word is empty for observations that claim none.
+type claim struct {
+	word   string
+	latest stamp
+	// first and last bound the provider times of the claim, firstRecorded and signed, asked say how it came to be known.
+	first, last   instant
+	firstRecorded instant
+	signed        bool // by at least one delivery that was signed, or by a look-up
+	asked         bool // by at least one look-up
+	entries       [groups]entry
+}
+
+// entry is the latest writing of a group by the observations of one claim; value is nil where there is none.
+type entry struct {
+	stamp stamp
+	value value
+}
+
+// Observe is the summary of a single observation.
+func (l *Lifecycle) Observe(o *Observation) Summary {
+	s := stamp{instantOf(o.Time()), o.ID, o.Fingerprint}
+	c := claim{
+		word: o.Status, latest: s, first: s.at, last: s.at, firstRecorded: instantOf(o.Recorded),
+		signed: !o.Unsigned, asked: o.Source == SourceLookup,
+	}
+	for g, v := range o.flatten() {
+		if v != nil {
+			c.entries[g] = entry{s, v}
+		}
+	}
+	sum := Summary{claims: []claim{c}}
+	if o.Source == SourceLookup && o.Status != "" {
+		sum.lookup, sum.lookupWord = s, o.Status
+	}
+	return sum
+}
+
+// Join is the summary of the union of the sets that a and b are summaries of. It is commutative, associative and
+// idempotent, and costs O(1) in the number of observations.
+func (l *Lifecycle) Join(a, b Summary) Summary {
+	if len(a.claims) == 0 {
+		return b
+	}
+	if len(b.claims) == 0 {
+		return a
+	}
+	out := Summary{claims: make([]claim, 0, len(a.claims)+len(b.claims))}
+	i, j := 0, 0
+	for i < len(a.claims) && j < len(b.claims) {
+		switch c, d := &a.claims[i], &b.claims[j]; {
+		case c.word < d.word:
+			out.claims = append(out.claims, *c)
+			i++
+		case c.word > d.word:
+			out.claims = append(out.claims, *d)
+			j++
+		default:
+			out.claims = append(out.claims, joinClaims(c, d))
+			i++
+			j++
+		}
+	}
+	out.claims = append(out.claims, a.claims[i:]...)
+	out.claims = append(out.claims, b.claims[j:]...)
+	out.lookup, out.lookupWord = a.lookup, a.lookupWord
+	if a.lookupWord == "" || b.lookupWord != "" && l.compareLookups(&a, &b) < 0 {
+		out.lookup, out.lookupWord = b.lookup, b.lookupWord
+	}
+	l.prune(out.claims)
+	return out
+}
+
+func joinClaims(c, d *claim) claim {
+	out := *c
+	if c.latest.compare(&d.latest) < 0 {
+		out.latest = d.latest
+	}
+	if d.first.compare(c.first) < 0 {
+		out.first = d.first
+	}
+	if d.last.compare(c.last) > 0 {
+		out.last = d.last
+	}
+	if d.firstRecorded.compare(c.firstRecorded) < 0 {
+		out.firstRecorded = d.firstRecorded
+	}
+	out.signed = c.signed || d.signed
+	out.asked = c.asked || d.asked
+	for g := range out.entries {
+		if e := &d.entries[g]; e.value != nil && (out.entries[g].value == nil || out.entries[g].stamp.compare(&e.stamp) < 0) {
+			out.entries[g] = *e
+		}
+	}
+	return out
+}
+
+func (l *Lifecycle) compareLookups(a, b *Summary) int {
+	return cmp.Or(
+		a.lookup.at.compare(b.lookup.at),
+		cmp.Compare(l.rankOf(a.lookupWord), l.rankOf(b.lookupWord)),
+		a.lookup.compare(&b.lookup),
+		strings.Compare(a.lookupWord, b.lookupWord),
+	)
+}
+
+// prune forgets what can never count again: the writing of a group by a status that another writer of the group
+// supersedes. Since claims are never taken back and supersession is transitive, what is forgotten here is forgotten in
+// every union, so pruning does not depend on when it is done.
+func (l *Lifecycle) prune(claims []claim) {
+	for i := range claims {
+		for j := range claims {
+			if i == j || !l.superseded(claims[i].word, claims[j].word) {
+				continue
+			}
+			for g := range claims[i].entries {
+				if claims[j].entries[g].value != nil {
+					claims[i].entries[g] = entry{}
+				}
+			}
+		}
+	}
+}
+
+// Fold is the summary of a set of observations of one entity, given in any order and with any repetitions, and the ids
+// under which bodies differed.
+func (l *Lifecycle) Fold(observations []Observation) (Summary, []Differing) {
+	kept, differing := Dedupe(observations)
+	var sum Summary
+	for i := range kept {
+		sum = l.Join(sum, l.Observe(&kept[i]))
+	}
+	return sum, differing
+}
+
+// Differing is an id under which deliveries with differing bodies came.
+type Differing struct {
+	ID string
+	// FirstSeen is when the first delivery was recorded whose body differs from the one that counts.
+	FirstSeen time.Time
+}
+
+// Dedupe returns of each observation id the delivery that counts, ordered by id, and the ids whose bodies differ.
+func Dedupe(observations []Observation) ([]Observation, []Differing) {
+	kept := slices.Clone(observations)
+	slices.SortStableFunc(kept, func(a, b Observation) int {
+		switch {
+		case a.ID != b.ID:
+			return strings.Compare(a.ID, b.ID)
+		case a.earlier(&b):
+			return -1
+		case b.earlier(&a):
+			return 1
+		default:
+			return 0
+		}
+	})
+	var out []Observation
+	var differing []Differing
+	for _, o := range kept {
+		n := len(out)
+		switch {
+		case n == 0 || out[n-1].ID != o.ID:
+			out = append(out, o)
+		case out[n-1].Fingerprint != o.Fingerprint && (len(differing) == 0 || differing[len(differing)-1].ID != o.ID):
+			differing = append(differing, Differing{o.ID, o.Recorded})
+		}
+	}
+	return out, differing
+}
