@@ -187,6 +187,7 @@ func properties(dir string, broker, controller int) string {
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"log.dirs=" + filepath.Join(dir, "data"),
 		"auto.create.topics.enable=false",
+		"num.partitions=6",
 		"offsets.topic.num.partitions=4",
 		"offsets.topic.replication.factor=1",
 		"transaction.state.log.num.partitions=1",
