@@ -13,7 +13,7 @@ type Anomaly struct {
 	Reason AnomalyReason
 	// Detail is the evidence: statuses and observation ids, nothing personal.
 	Detail string
-	// FirstSeen is when the last observation was recorded that it takes to see it, at its earliest.
+	// FirstSeen is when all the statuses that it names were known.
 	FirstSeen time.Time
 }
 

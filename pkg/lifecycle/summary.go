@@ -52,9 +52,9 @@ type claim struct {
 	first               instant
 	firstHook, lastHook instant
 	firstRecorded       instant
-	signed        bool // by at least one delivery that was signed, or by a look-up
-	asked         bool // by at least one look-up
-	entries       [groups]entry
+	signed              bool // by at least one delivery that was signed, or by a look-up
+	asked               bool // by at least one look-up
+	entries             [groups]entry
 }
 
 // entry is the latest writing of a group by the observations of one claim; value is nil where there is none.
