@@ -14,8 +14,8 @@ import (
 	"github.com/hookfold/hookfold/pkg/provider"
 )
 
-// Scheme names the scheme in the evidence: Standard Webhooks with symmetric signatures of version v1.
-const Scheme = "standard-webhooks-v1"
+// Scheme names the scheme in the evidence: Yoco's use of Standard Webhooks with symmetric signatures of version v1.
+const Scheme = "yoco-standard-webhooks-v1"
 
 // The headers of the scheme, in lower case as evidence names them.
 const (
