@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-<<<<<<< HEAD
-	"slices"
-=======
 	"runtime/debug"
->>>>>>> devengo
+	"slices"
 	"strings"
 	"sync"
 	"testing"
