@@ -20,7 +20,7 @@ func ParseBody(body []byte) (gjson.Result, error) {
 		return gjson.Result{}, Park(ParkedBody, "the body is empty")
 	case !utf8.Valid(body):
 		return gjson.Result{}, Park(ParkedBody, "the body is not UTF-8")
-	case mayNest(body) && depth(body) > maxDepth:
+	case brackets(body) > maxDepth && depth(body) > maxDepth:
 		return gjson.Result{}, Park(ParkedBody, "the body nests deeper than %d levels", maxDepth)
 	case !gjson.ValidBytes(body):
 		return gjson.Result{}, Park(ParkedBody, "the body is not JSON")
@@ -32,10 +32,9 @@ func ParseBody(body []byte) (gjson.Result, error) {
 	return r, nil
 }
 
-// mayNest says whether there are brackets enough to nest too deep. Counting them costs a tenth of depth, and nearly every
-// body has too few.
-func mayNest(body []byte) bool {
-	return bytes.Count(body, []byte{'{'})+bytes.Count(body, []byte{'['}) > maxDepth
+// brackets is how many brackets open, strings included: no less than the depth, and far quicker to find.
+func brackets(body []byte) int {
+	return bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
 }
 
 // depth is how deep brackets nest, strings left out. It never recurses, so that it can guard parsers that do.
