@@ -90,3 +90,13 @@ func FuzzVerify(f *testing.F) {
 func FuzzDecode(f *testing.F) {
 	providertest.FuzzDecode(f, described(f, "stripe"), stripe, "testdata/stripe")
 }
+
+// parsed is the provider that a text describes.
+func parsed(t testing.TB, text string) provider.Provider {
+	t.Helper()
+	p, problems := declared.ParseBytes([]byte(text))
+	if p == nil {
+		t.Fatalf("problems %v", problems)
+	}
+	return p
+}
