@@ -292,3 +292,11 @@ func sampleOf900Bytes(b *testing.B) provider.Delivery {
 	b.Fatal("no sample")
 	return provider.Delivery{}
 }
+
+// A provider's event must not pass for Hookfold's own answer to a look-up.
+func TestDescribe_LookupIsNoType(t *testing.T) {
+	d := provider.Delivery{Body: []byte(`{"id":"evt_1","type":"lookup","payload":{"id":"p_1","type":"payment","status":"succeeded"}}`)}
+	if got := yoco.New().Describe(&d); got.Type != "" || got.Entity != "p_1" {
+		t.Errorf("described as %+v", got)
+	}
+}
