@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +100,13 @@ func (s *suite) description(t *testing.T, sample Sample) {
 	}
 	later := Clone(d)
 	later.Received = later.Received.Add(time.Hour)
+	if slices.Contains(s.f.Recurring, sample.Name) {
+		later.Received = d.Received.Add(24 * time.Hour)
+		if s.p.Describe(&later).ID == about.ID {
+			t.Error("declared as Recurring, but a day later the key is the same")
+		}
+		later.Received = d.Received.Add(time.Second)
+	}
 	later.Header = make(http.Header)
 	if s.f.IDPath == "" {
 		later.Body = reserialised(t, later.Body) // a natural key is of the fact, not of the bytes
@@ -207,10 +216,16 @@ func (s *suite) outcome(t testing.TB, sample Sample) ([]lifecycle.Observation, p
 }
 
 // try decodes a delivery as the worker would, and holds whatever comes out against the contract. The error is a *Parked.
-func (s *suite) try(t testing.TB, d provider.Delivery) ([]lifecycle.Observation, error) {
+func (s *suite) try(t testing.TB, d provider.Delivery) (observations []lifecycle.Observation, err error) {
 	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("panic: %v, of body %.500s\n%s", r, d.Body, debug.Stack())
+			observations, err = nil, provider.Park(provider.ParkedPanic, "panic")
+		}
+	}()
 	e, about := s.record(t, d)
-	observations, err := s.p.Decode(&e)
+	observations, err = s.p.Decode(&e)
 	if err != nil {
 		var parked *provider.Parked
 		if !errors.As(err, &parked) {

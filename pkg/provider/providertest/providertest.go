@@ -52,6 +52,10 @@ type Features struct {
 	IDPath string
 	// EventTimes says that every event carries the provider's time. Where it is false, a sample must lack one.
 	EventTimes bool
+	// Recurring names samples whose body holds neither an id nor a time, so that the same fact happening again is the same
+	// bytes: their natural key holds the window of their arrival. They arrive a second or more before the end of a window,
+	// and a day later they are another fact.
+	Recurring []string
 	// StatusPaths are where bodies hold an entity's status; the first that a body has counts. A sample that has none derives
 	// its status, and must give one that the lifecycle knows.
 	StatusPaths []string
@@ -63,7 +67,8 @@ type Features struct {
 	// Connect returns the connection with these secrets and no others, the first being the newest; nil sets Secrets.
 	Connect func(base provider.Connection, secrets ...string) provider.Connection
 	// Sign sets the headers that the provider would send: signed with the connection's first secret, at the given time,
-	// over the delivery's body. Needed; where the provider is unsigned it sets the credential.
+	// over the delivery's body. Needed; where the provider is unsigned it sets the credential. It must cope with a secret that
+	// is empty, as a forger would try it.
 	Sign func(conn provider.Connection, d *provider.Delivery, at time.Time)
 	// Downgrade is like Sign, but sets only signatures of a version that must not be accepted. Needed if Signed.
 	Downgrade func(conn provider.Connection, d *provider.Delivery, at time.Time)
