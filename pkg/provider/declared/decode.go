@@ -115,7 +115,7 @@ func (p *Provider) decodeLookup(e *event.Event) ([]lifecycle.Observation, error)
 		return nil, provider.Park(provider.ParkedType, "the look-up is of no kind that the description has")
 	}
 	status := e.Headers[event.HeaderStatus]
-	if status == "404" {
+	if status == "404" || status == "410" {
 		return []lifecycle.Observation{provider.Observe(e, e.Kind, e.Entity)}, nil
 	}
 	if n, err := strconv.Atoi(status); status != "" && (err != nil || n/100 != 2) {

@@ -201,6 +201,7 @@ func TestLookup(t *testing.T) {
 		}},
 		{"unheard-of checkout status", "checkout", "ch_1", "", `{"id":"ch_1","status":"lapsed"}`, []seen{{Ref: "checkout/ch_1", Status: "lapsed"}}},
 		{"unknown checkout", "checkout", "ch_2", "404", "not here", []seen{{Ref: "checkout/ch_2"}}},
+		{"checkout that is gone", "checkout", "ch_2", "410", "", []seen{{Ref: "checkout/ch_2"}}},
 		{"refunds of a payment", "payment", payment, "200", `{"refunds":[{"id":"rfd_1","amount":100,"status":"succeeded"},{"id":"rfd_1"},{"id":"rfd_2","amount":200,"status":"failed"}]}`, []seen{
 			{Ref: "payment/" + payment},
 			{"refund/rfd_1", "succeeded", "", 100, "ZAR", payment},
