@@ -37,7 +37,11 @@ func naturalKey(word, kind string, d *provider.Delivery, b, p *fields) string {
 		if says(word, b) == "PIX_REFUNDED" {
 			return join(word, first(b.endToEnd, p.endToEnd))
 		}
-		return join(word, first(b.endToEnd, p.endToEnd, b.idempotency), status)
+		own := first(b.endToEnd, p.endToEnd)
+		if own == "" && !isEndToEnd(b.idempotency, 'E') { // that of the Pix, which may have several refunds
+			own = b.idempotency
+		}
+		return join(word, own, status)
 	case kindPayment:
 		return join(word, first(b.endToEnd, b.idempotency), status)
 	case kindTransfer, kindTED:
