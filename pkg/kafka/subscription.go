@@ -24,6 +24,7 @@ type subscription struct {
 	ctx     context.Context // of the messages; ends with the caller's, or when closing has waited long enough
 	cancel  context.CancelFunc
 	client  *kgo.Client
+	abort   context.CancelFunc // ends the client's requests, also those that closing it would wait for
 	tracer  *kotel.Tracer
 	release func()
 
@@ -44,8 +45,8 @@ type subscription struct {
 	unpoll  context.CancelFunc
 	starved chan struct{} // a partition's queue ran low
 
-	nparts   atomic.Int32
-	commitMu sync.Mutex
+	nparts  atomic.Int32
+	commits chan struct{} // holds a token while nobody commits
 }
 
 func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscription, error) {
@@ -53,15 +54,19 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscri
 		Subscriber: s, topic: topic,
 		out:     make(chan *message.Message),
 		closing: make(chan struct{}), killed: make(chan struct{}), ended: make(chan struct{}),
-		parts: map[int32]*partition{}, starved: make(chan struct{}, 1),
+		parts: map[int32]*partition{}, starved: make(chan struct{}, 1), commits: make(chan struct{}, 1),
 	}
 	sub.closingCtx, sub.closeCtx = context.WithCancel(context.Background())
 	sub.cond = sync.NewCond(&sub.mu)
+	sub.commits <- struct{}{}
 	sub.nparts.Store(1)
 	sub.ctx, sub.cancel = context.WithCancel(ctx)
 	var err error
-	sub.client, sub.tracer, sub.release, err = s.cfg.client("subscriber", sub.options()...)
+	base, abort := context.WithCancel(context.Background())
+	sub.abort = abort
+	sub.client, sub.tracer, sub.release, err = s.cfg.client("subscriber", append(sub.options(), kgo.WithContext(base))...)
 	if err != nil {
+		sub.abort()
 		sub.cancel()
 		return nil, err
 	}
@@ -395,5 +400,9 @@ func (s *subscription) leave(ctx context.Context) {
 			s.cfg.Logger.Warn("kafka: the group was not left in time; it notices after the session time-out", "group", s.cfg.Group, "error", err)
 		}
 	}
+	// Closing waits for a join under way, which the broker may hold back for the length of a rebalance.
+	stop := context.AfterFunc(ctx, s.abort)
 	s.client.Close()
+	stop()
+	s.abort()
 }
