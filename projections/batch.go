@@ -120,15 +120,8 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		if err := a.resolve(); err != nil {
 			return err
 		}
-		for start := 0; start < len(a.items); {
-			end := start + 1
-			for end < len(a.items) && a.items[end].num == a.items[start].num {
-				end++
-			}
-			if err := a.entity(a.items[start:end]); err != nil {
-				return err
-			}
-			start = end
+		if err := a.entities(); err != nil {
+			return err
 		}
 		if a.again {
 			return errAgain
@@ -177,6 +170,10 @@ func (a *attempt) gather() error {
 		}
 	}
 	return nil
+}
+
+func panicDetail(o *lifecycle.Observation, panicked any) string {
+	return fmt.Sprintf("folding %s into kind %s panicked with a %T: this is a fault of the program", o.Type, o.Entity.Kind, panicked)
 }
 
 func refusal(o *lifecycle.Observation, reason, detail string) *Parked {
