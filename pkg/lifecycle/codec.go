@@ -68,7 +68,8 @@ func appendClaim(b []byte, c *claim) []byte {
 	b = appendString(b, c.word)
 	b = appendStamp(b, &c.latest)
 	b = appendInstant(b, c.first)
-	b = appendInstant(b, c.last)
+	b = appendInstant(b, c.firstHook)
+	b = appendInstant(b, c.lastHook)
 	b = appendInstant(b, c.firstRecorded)
 	var flags byte
 	if c.signed {
@@ -224,7 +225,7 @@ func (d *decoder) stamp() stamp {
 func (d *decoder) claim(c *claim) {
 	c.word = d.string()
 	c.latest = d.stamp()
-	c.first, c.last, c.firstRecorded = d.instant(), d.instant(), d.instant()
+	c.first, c.firstHook, c.lastHook, c.firstRecorded = d.instant(), d.instant(), d.instant(), d.instant()
 	flags := d.byte()
 	c.signed, c.asked = flags&flagSigned != 0, flags&flagAsked != 0
 	present, same := d.uvarint(), d.uvarint()

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -42,24 +41,6 @@ const (
 	RuleLatest Rule = "latest" // statuses that may follow one another: the latest claim
 	RuleLookup Rule = "lookup" // a conflict, decided by the latest look-up
 	RuleClaim  Rule = "claim"  // a conflict, decided by the latest claim for want of a look-up
-)
-
-// Anomaly is something in an entity's observations that should not be.
-type Anomaly struct {
-	Reason    AnomalyReason
-	Detail    string // free of personal data: statuses and observation ids
-	FirstSeen time.Time
-}
-
-// AnomalyReason names a kind of anomaly.
-type AnomalyReason string
-
-// The kinds of anomalies.
-const (
-	AnomalyConflict      AnomalyReason = "conflict"
-	AnomalyUnknownStatus AnomalyReason = "unknown_status"
-	// AnomalyDiffering is seen where deliveries are deduplicated, not in a summary; see Dedupe.
-	AnomalyDiffering AnomalyReason = "differing_bodies"
 )
 
 // Want is a look-up that the fold says is needed.
@@ -242,38 +223,6 @@ func createdAt(claims []claim, a *Attributes) time.Time {
 		return time.Time{}
 	}
 	return oldest.time()
-}
-
-func (l *Lifecycle) anomalies(claims []claim, classes [][]*claim) []Anomaly {
-	var out []Anomaly
-	var words []string
-	var seen []instant
-	for _, class := range classes {
-		first := class[0].firstRecorded
-		for _, c := range class {
-			words = append(words, c.word)
-			if c.firstRecorded.compare(first) < 0 {
-				first = c.firstRecorded
-			}
-		}
-		seen = append(seen, first)
-	}
-	if len(classes) > 1 {
-		slices.Sort(words)
-		slices.SortFunc(seen, instant.compare)
-		// A conflict exists from the moment at which a second class was known.
-		out = append(out, Anomaly{AnomalyConflict, strings.Join(words, " and "), seen[1].time()})
-	}
-	for i := range claims {
-		c := &claims[i]
-		if _, known := l.index[c.word]; !known && c.word != "" {
-			out = append(out, Anomaly{AnomalyUnknownStatus, fmt.Sprintf("%q", c.word), c.firstRecorded.time()})
-		}
-	}
-	slices.SortFunc(out, func(a, b Anomaly) int {
-		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Detail, b.Detail))
-	})
-	return out
 }
 
 func (l *Lifecycle) wants(current []*claim, classes [][]*claim, state *EntityState) []Want {

@@ -47,12 +47,14 @@ func (s *stamp) compare(t *stamp) int {
 type claim struct {
 	word   string
 	latest stamp
-	// first and last bound the provider times of the claim, firstRecorded and signed, asked say how it came to be known.
-	first, last   instant
-	firstRecorded instant
-	signed        bool // by at least one delivery that was signed, or by a look-up
-	asked         bool // by at least one look-up
-	entries       [groups]entry
+	// first is the oldest time of the claim. firstHook and lastHook bound the provider's own times of its webhooks, both
+	// zero where there is none: the answer to a look-up is dated by when it was asked, not by when it became true.
+	first               instant
+	firstHook, lastHook instant
+	firstRecorded       instant
+	signed              bool // by at least one delivery that was signed, or by a look-up
+	asked               bool // by at least one look-up
+	entries             [groups]entry
 }
 
 // entry is the latest writing of a group by the observations of one claim; value is nil where there is none.
@@ -65,8 +67,11 @@ type entry struct {
 func (l *Lifecycle) Observe(o *Observation) Summary {
 	s := stamp{instantOf(o.Time()), o.ID, o.Fingerprint}
 	c := claim{
-		word: o.Status, latest: s, first: s.at, last: s.at, firstRecorded: instantOf(o.Recorded),
+		word: o.Status, latest: s, first: s.at, firstRecorded: instantOf(o.Recorded),
 		signed: !o.Unsigned, asked: o.Source == SourceLookup,
+	}
+	if o.Source != SourceLookup && !o.Occurred.IsZero() {
+		c.firstHook, c.lastHook = s.at, s.at
 	}
 	for g, v := range o.flatten() {
 		if v != nil {
@@ -123,8 +128,16 @@ func joinClaims(c, d *claim) claim {
 	if d.first.compare(c.first) < 0 {
 		out.first = d.first
 	}
-	if d.last.compare(c.last) > 0 {
-		out.last = d.last
+	switch {
+	case c.firstHook == instant{}:
+		out.firstHook, out.lastHook = d.firstHook, d.lastHook
+	case d.firstHook != instant{}:
+		if d.firstHook.compare(c.firstHook) < 0 {
+			out.firstHook = d.firstHook
+		}
+		if d.lastHook.compare(c.lastHook) > 0 {
+			out.lastHook = d.lastHook
+		}
 	}
 	if d.firstRecorded.compare(c.firstRecorded) < 0 {
 		out.firstRecorded = d.firstRecorded

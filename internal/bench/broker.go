@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/hookfold/hookfold/internal/kafkatest"
+)
+
+// brokerCommand as the first argument makes this program the embedded broker: it prints its
+// address and serves until its standard input ends.
+const brokerCommand = "broker"
+
+type broker struct {
+	name  string
+	start func() (addrs []string, stop func() error, err error)
+}
+
+func brokers(o options) ([]broker, error) {
+	embedded := broker{"embedded broker (a process of its own)", startEmbedded}
+	real := broker{"Apache Kafka", startKafka}
+	switch {
+	case o.broker == "embedded", o.broker == "" && kafkatest.Home() == "":
+		return []broker{embedded}, nil
+	case o.broker == "kafka" && kafkatest.Home() == "":
+		return nil, errors.New(`-broker kafka needs one: export HOOKFOLD_KAFKA_HOME="$(.ci/kafka)"`)
+	case o.broker == "kafka":
+		return []broker{real}, nil
+	case o.broker == "":
+		return []broker{embedded, real}, nil
+	}
+	return nil, fmt.Errorf("-broker %q: it is 'embedded' or 'kafka'", o.broker)
+}
+
+func startEmbedded() ([]string, func() error, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "hookfold-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.Command(self, brokerCommand, dir)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	stop := func() error {
+		return errors.Join(in.Close(), cmd.Wait(), os.RemoveAll(dir))
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("the embedded broker did not start: %w", err), stop())
+	}
+	return []string{strings.TrimSpace(line)}, stop, nil
+}
+
+func startKafka() ([]string, func() error, error) {
+	dir, err := os.MkdirTemp("", "hookfold-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := kafkatest.Run(kafkatest.Home(), dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return k.Addrs(), func() error { return errors.Join(k.Stop(), os.RemoveAll(dir)) }, nil
+}
+
+// untilParentEnds blocks until standard input is closed, which the parent's end also does.
+func untilParentEnds() error {
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}

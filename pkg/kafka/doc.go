@@ -1,0 +1,2 @@
+// Package kafka is a Watermill publisher and subscriber over franz-go.
+package kafka

@@ -1,0 +1,242 @@
+//go:build synctests
+
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookfold/hookfold/pkg/kafka"
+)
+
+// closeLimit is the subscriber's promise, and a little for the machinery around it.
+const closeLimit = 6*time.Second + 500*time.Millisecond
+
+// member is one process that consumes: a subscriber, its network, and its handlers.
+type member struct {
+	w      *world
+	id     int
+	sub    *kafka.Subscriber
+	cancel context.CancelFunc
+	dead   chan struct{} // closed when the process was killed: its handlers say nothing any more
+	over   bool          // it was closed, killed or cancelled
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	off    bool          // the network does not let it through
+	stalls chan struct{} // closed when its handlers read on; nil while they do
+}
+
+// join starts a process with as many handlers as the subscriber gives it messages.
+func (w *world) join() {
+	w.joined++
+	m := &member{w: w, id: w.joined, dead: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	conf := kafka.SubscriberConfig{
+		Config:            kafka.Config{Brokers: w.cluster.ListenAddrs(), Options: []kgo.Opt{kgo.Dialer(m.dial)}},
+		Group:             group,
+		Marshaler:         marshaler,
+		Window:            w.plan.window,
+		NackBackoff:       kafka.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second},
+		SessionTimeout:    10 * time.Second,
+		RebalanceTimeout:  15 * time.Second,
+		HeartbeatInterval: time.Second,
+		RevokeTimeout:     8 * time.Second,
+		CloseTimeout:      6 * time.Second,
+		CommitInterval:    500 * time.Millisecond,
+		KIP848:            w.plan.nextGen,
+	}
+	if w.plan.static {
+		conf.InstanceID = fmt.Sprintf("instance-%d", w.freeInstance())
+	}
+	var err error
+	if m.sub, err = kafka.NewSubscriber(conf); err != nil {
+		w.t.Fatalf("make subscriber %d: %v", m.id, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.cancel = cancel
+	messages, err := m.sub.Subscribe(ctx, topic)
+	if err != nil {
+		w.t.Fatalf("subscribe %d: %v", m.id, err)
+	}
+	w.members = append(w.members, m)
+	w.busy.Go(func() { m.read(messages) })
+}
+
+// freeInstance counts the members that live: one that follows a dead one takes its place in the group.
+func (w *world) freeInstance() int {
+	n := 0
+	for _, m := range w.members {
+		if !m.over {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *member) read(messages <-chan *message.Message) {
+	for {
+		m.mu.Lock()
+		stalled := m.stalls
+		m.mu.Unlock()
+		if stalled != nil {
+			<-stalled
+			continue
+		}
+		msg, open := <-messages
+		if !open {
+			return
+		}
+		m.w.history.note(handed, m.id, msg.UUID)
+		m.w.busy.Go(func() { m.handle(msg) })
+	}
+}
+
+func (m *member) handle(msg *message.Message) {
+	m.w.mu.Lock()
+	m.w.attempts[msg.UUID]++
+	o := m.w.plan.outcome(msg.UUID, m.w.attempts[msg.UUID])
+	m.w.mu.Unlock()
+	if m.w.calm.Load() {
+		o = outcome{end: acked}
+	}
+	ended := msg.Context().Done()
+	if o.stubborn {
+		ended = nil
+	}
+	select {
+	case <-time.After(o.wait):
+	case <-ended:
+		o.end = nacked // as Watermill's router does with an error
+	case <-m.dead:
+	}
+	select {
+	case <-m.dead:
+		m.w.history.note(dropped, m.id, msg.UUID)
+		return
+	default:
+	}
+	m.w.history.note(o.end, m.id, msg.UUID)
+	if o.end == acked {
+		msg.Ack()
+	} else {
+		msg.Nack()
+	}
+}
+
+// close closes the subscriber as a process does that is told to end.
+func (m *member) close() {
+	m.over = true
+	m.w.busy.Go(func() {
+		began := time.Now()
+		err := m.sub.Close()
+		if err != nil {
+			m.w.t.Errorf("close member %d: %v", m.id, err)
+		}
+		if took := time.Since(began); took > closeLimit {
+			m.w.t.Errorf("closing member %d took %v, the limit is %v", m.id, took, closeLimit)
+		}
+		m.cancel()
+	})
+}
+
+// kill is what the others see of a process that ends without a word. Closing only frees its goroutines.
+func (m *member) kill() {
+	m.block(true)
+	close(m.dead)
+	m.close()
+}
+
+// cancelContext ends the subscription from outside.
+func (m *member) cancelContext() {
+	m.cancel()
+	m.close()
+}
+
+// cut breaks all connections; new ones can be made.
+func (m *member) cut() {
+	m.block(true)
+	m.block(false)
+}
+
+// isolate takes the network away for a while.
+func (m *member) isolate(d time.Duration) {
+	m.block(true)
+	m.w.busy.Go(func() {
+		pause(d)
+		if !m.killed() {
+			m.block(false)
+		}
+	})
+}
+
+// stall lets the process read no messages for a while; its client goes on.
+func (m *member) stall(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stalls != nil {
+		return
+	}
+	again := make(chan struct{})
+	m.stalls = again
+	m.w.busy.Go(func() {
+		pause(d)
+		m.mu.Lock()
+		m.stalls = nil
+		m.mu.Unlock()
+		close(again)
+	})
+}
+
+// restore gives a living member its network back.
+func (m *member) restore() {
+	if !m.killed() {
+		m.block(false)
+	}
+}
+
+func (m *member) killed() bool {
+	select {
+	case <-m.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+func (m *member) block(off bool) {
+	m.mu.Lock()
+	m.off = off
+	var broken []net.Conn
+	if off {
+		for c := range m.conns {
+			broken = append(broken, c)
+		}
+		clear(m.conns)
+	}
+	m.mu.Unlock()
+	for _, c := range broken {
+		c.Close() //nolint:errcheck // it is the accident
+	}
+}
+
+func (m *member) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := m.w.stack.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.off {
+		conn.Close() //nolint:errcheck // nobody has used it
+		return nil, errors.New("no route to host")
+	}
+	m.conns[conn] = struct{}{}
+	return conn, nil
+}
