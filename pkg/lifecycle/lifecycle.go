@@ -95,7 +95,9 @@ type Definition struct {
 	Provider string
 	Kind     string
 	Family   Family
-	States   []State
+	// States are listed in the order in which an entity usually goes through them; it decides between statuses that may
+	// follow each other both ways where their events have the same time.
+	States []State
 	// WantsSigned says that a status reached by deliveries without a signature wants the API's word (see Want).
 	WantsSigned bool
 }
@@ -105,7 +107,7 @@ type Lifecycle struct {
 	Definition
 	index map[string]int
 	reach []uint64 // bit t of reach[s]: status t can be reached from s in one step or more
-	rank  []int    // depth in the lifecycle; mutually reachable statuses share one
+	rank  []int    // by depth in the lifecycle, then by order of definition; no two statuses share one
 }
 
 // New compiles a definition. The error names everything that is wrong with it.
@@ -175,7 +177,9 @@ func New(d Definition) (*Lifecycle, error) {
 	return l, nil
 }
 
-// ranks is the length of the longest way to each status, counting mutually reachable statuses as one.
+// ranks orders the statuses by the length of the longest way to each, counting mutually reachable statuses as one, and
+// those of equal length by their order of definition. So where two events of one second claim statuses that may follow
+// each other both ways, the status that is defined later counts, and not the luck of an id.
 func (l *Lifecycle) ranks() []int {
 	rank := make([]int, len(l.States))
 	for range l.States { // as many rounds as the longest way can have steps
@@ -186,6 +190,9 @@ func (l *Lifecycle) ranks() []int {
 				}
 			}
 		}
+	}
+	for i := range rank {
+		rank[i] = rank[i]*len(rank) + i
 	}
 	return rank
 }
