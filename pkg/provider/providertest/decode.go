@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +99,13 @@ func (s *suite) description(t *testing.T, sample Sample) {
 	}
 	later := Clone(d)
 	later.Received = later.Received.Add(time.Hour)
+	if slices.Contains(s.f.Recurring, sample.Name) {
+		later.Received = d.Received.Add(24 * time.Hour)
+		if s.p.Describe(&later).ID == about.ID {
+			t.Error("declared as Recurring, but a day later the key is the same")
+		}
+		later.Received = d.Received.Add(time.Second)
+	}
 	later.Header = make(http.Header)
 	if s.f.IDPath == "" {
 		later.Body = reserialised(t, later.Body) // a natural key is of the fact, not of the bytes

@@ -52,6 +52,10 @@ type Features struct {
 	IDPath string
 	// EventTimes says that every event carries the provider's time. Where it is false, a sample must lack one.
 	EventTimes bool
+	// Recurring names samples whose body holds neither an id nor a time, so that the same fact happening again is the same
+	// bytes: their natural key holds the window of their arrival. They arrive a second or more before the end of a window,
+	// and a day later they are another fact.
+	Recurring []string
 	// StatusPaths are where bodies hold an entity's status; the first that a body has counts. A sample that has none derives
 	// its status, and must give one that the lifecycle knows.
 	StatusPaths []string
