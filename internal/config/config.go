@@ -9,6 +9,7 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"time"
 
@@ -117,4 +118,13 @@ func defaults() *Config {
 		BodyLimit:   DefaultBodyLimit,
 		Deadline:    DefaultDeadline,
 	}
+}
+
+// URL is the address of the endpoint for those on this machine, given where it listens.
+func (c *Config) URL(at net.Addr) string {
+	scheme := "http"
+	if c.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + at.String()
 }
