@@ -70,7 +70,7 @@ func troubles() []*trouble {
 		does("partition leader moved", 3, func(w *world, r *rand.Rand) {
 			p, to := int32(r.IntN(w.plan.partitions)), int32(r.IntN(w.plan.brokers))
 			if err := w.cluster.MoveTopicPartition(topic, p, to); err != nil {
-				w.t.Errorf("move partition %d to %d: %v", p, to, err)
+				w.blame("move partition %d to %d: %v", p, to, err)
 			}
 		}),
 		does("all leaders moved", 1, func(w *world, _ *rand.Rand) { w.cluster.ShufflePartitionLeaders() }),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -39,7 +40,7 @@ func (w *world) join() {
 	w.joined++
 	m := &member{w: w, id: w.joined, dead: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	conf := kafka.SubscriberConfig{
-		Config:            kafka.Config{Brokers: w.cluster.ListenAddrs(), Options: []kgo.Opt{kgo.Dialer(m.dial)}},
+		Config:            kafka.Config{Brokers: w.cluster.ListenAddrs(), Options: []kgo.Opt{kgo.Dialer(m.dial)}, Logger: w.logger(m.id)},
 		Group:             group,
 		Marshaler:         marshaler,
 		Window:            w.plan.window,
@@ -67,6 +68,14 @@ func (w *world) join() {
 	}
 	w.members = append(w.members, m)
 	w.busy.Go(func() { m.read(messages) })
+}
+
+// logger is silent unless -sim.log is given. Its times are virtual.
+func (w *world) logger(member int) *slog.Logger {
+	if !*simLog {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", member, "group", group)
 }
 
 // freeInstance counts the members that live: one that follows a dead one takes its place in the group.
@@ -137,10 +146,10 @@ func (m *member) close() {
 		began := time.Now()
 		err := m.sub.Close()
 		if err != nil {
-			m.w.t.Errorf("close member %d: %v", m.id, err)
+			m.w.blame("close member %d: %v", m.id, err)
 		}
 		if took := time.Since(began); took > closeLimit {
-			m.w.t.Errorf("closing member %d took %v, the limit is %v", m.id, took, closeLimit)
+			m.w.blame("closing member %d took %v, the limit is %v", m.id, took, closeLimit)
 		}
 		m.cancel()
 	})

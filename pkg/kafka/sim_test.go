@@ -18,6 +18,7 @@ var (
 	simSeed  = flag.Uint64("sim.seed", 0, "play the history of this seed only")
 	simRuns  = flag.Int("sim.runs", 20, "how often to play it: the seed decides everything but the order of goroutines")
 	simCount = flag.Int("sim.histories", envInt("HOOKFOLD_SIM_HISTORIES", 1000), "how many histories to play (also HOOKFOLD_SIM_HISTORIES)")
+	simLog   = flag.Bool("sim.log", false, "print what the clients log")
 	simFirst = flag.Uint64("sim.first", 1, "seed of the first")
 )
 
@@ -78,8 +79,8 @@ func playHistory(t *testing.T, p plan) {
 		w = newWorld(t, p)
 		log = w.play()
 	})
-	broken := judge(log, p.window, w.history.events)
-	if len(broken) == 0 && !t.Failed() {
+	broken := append(w.broken, judge(log, p.window, w.history.events)...)
+	if len(broken) == 0 {
 		return
 	}
 	t.Errorf("seed %d (%v): %d promises broken\n%s\nreplay: %s\n%s\n%s", p.seed, time.Since(began).Round(time.Millisecond), len(broken),

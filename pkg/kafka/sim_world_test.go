@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -51,6 +52,14 @@ type world struct {
 	mu        sync.Mutex
 	attempts  map[string]int
 	confirmed []string
+	broken    []string // promises found broken on the way
+}
+
+// blame notes a broken promise. A failure of the test itself would end the bubble before anything can be told.
+func (w *world) blame(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = append(w.broken, fmt.Sprintf(format, args...))
 }
 
 func newWorld(t *testing.T, p plan) *world {
@@ -72,6 +81,10 @@ func newWorld(t *testing.T, p plan) *world {
 		}
 		return nil, nil, false
 	})
+	w.cluster.ControlKey(kmsg.OffsetForLeaderEpoch.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		return keptEverything(req)
+	})
 	w.publisher, err = kafka.NewPublisher(kafka.PublisherConfig{
 		Config:          kafka.Config{Brokers: w.cluster.ListenAddrs(), Options: []kgo.Opt{kgo.Dialer(w.stack.DialContext)}},
 		Marshaler:       marshaler,
@@ -81,6 +94,23 @@ func newWorld(t *testing.T, p plan) *world {
 		t.Fatalf("make the publisher: %v", err)
 	}
 	return w
+}
+
+// keptEverything answers that no leader ever lost a record, which is so: the cluster itself forgets
+// where an epoch ended when nothing was produced after it, and clients then take their records for lost.
+func keptEverything(req kmsg.Request) (kmsg.Response, error, bool) {
+	resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+	for _, t := range req.(*kmsg.OffsetForLeaderEpochRequest).Topics {
+		rt := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			rp.Partition, rp.LeaderEpoch, rp.EndOffset = p.Partition, p.LeaderEpoch, math.MaxInt64
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp, nil, true
 }
 
 // marshaler spreads records over the partitions by their UUIDs.
@@ -110,7 +140,7 @@ func (w *world) play() [][]string {
 	w.publish(5)
 	w.sending.Wait()
 	if err := w.publisher.Close(); err != nil {
-		w.t.Errorf("close the publisher: %v", err)
+		w.blame("close the publisher: %v", err)
 	}
 	log := w.readLog()
 	for _, records := range log {
@@ -141,7 +171,7 @@ func (w *world) settle(what string, left func() any) {
 			return
 		}
 		if time.Now().After(end) {
-			w.t.Errorf("%s %v after all trouble ended: %s", what, settleLimit, rest)
+			w.blame("%s %v after all trouble ended: %s", what, settleLimit, rest)
 			return
 		}
 	}
@@ -158,7 +188,7 @@ func (w *world) publish(n int) {
 		err := w.publisher.Publish(topic, msgs...)
 		var failed *kafka.PublishError
 		if err != nil && !errors.As(err, &failed) {
-			w.t.Errorf("Publish returned %T, want *kafka.PublishError: %v", err, err)
+			w.blame("Publish returned %T, want *kafka.PublishError: %v", err, err)
 			return
 		}
 		w.mu.Lock()

@@ -24,6 +24,7 @@ type subscription struct {
 	ctx     context.Context // of the messages; ends with the caller's, or when closing has waited long enough
 	cancel  context.CancelFunc
 	client  *kgo.Client
+	abort   context.CancelFunc // ends the client's requests, also those that closing it would wait for
 	tracer  *kotel.Tracer
 	release func()
 
@@ -60,8 +61,11 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscri
 	sub.nparts.Store(1)
 	sub.ctx, sub.cancel = context.WithCancel(ctx)
 	var err error
-	sub.client, sub.tracer, sub.release, err = s.cfg.client("subscriber", sub.options()...)
+	base, abort := context.WithCancel(context.Background())
+	sub.abort = abort
+	sub.client, sub.tracer, sub.release, err = s.cfg.client("subscriber", append(sub.options(), kgo.WithContext(base))...)
 	if err != nil {
+		sub.abort()
 		sub.cancel()
 		return nil, err
 	}
@@ -395,5 +399,9 @@ func (s *subscription) leave(ctx context.Context) {
 			s.cfg.Logger.Warn("kafka: the group was not left in time; it notices after the session time-out", "group", s.cfg.Group, "error", err)
 		}
 	}
+	// Closing waits for a join under way, which the broker may hold back for the length of a rebalance.
+	stop := context.AfterFunc(ctx, s.abort)
 	s.client.Close()
+	stop()
+	s.abort()
 }

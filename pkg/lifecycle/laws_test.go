@@ -211,3 +211,23 @@ func FuzzDecodeSummary(f *testing.F) {
 		}
 	})
 }
+
+// However many observations there are, a summary holds at most one claim for each status.
+func TestSummaryIsBounded(t *testing.T) {
+	l := account(t)
+	var sum lifecycle.Summary
+	var after10 int
+	for i := range 10_000 {
+		o := lifecycle.Observation{
+			ID: fmt.Sprintf("evt_%05d", i), Status: []string{"active", "blocked"}[i%2], Source: lifecycle.SourceWebhook,
+			Occurred: start.Add(time.Duration(i%977) * time.Second), Recorded: start,
+			Attributes: lifecycle.Attributes{Balance: &lifecycle.Balance{Available: lifecycle.Minor(100)}, Object: []byte("{}")},
+		}
+		sum = l.Join(sum, l.Observe(&o))
+		if size := len(sum.AppendBinary(nil)); i == 10 {
+			after10 = size
+		} else if i > 10 && size > after10+16 {
+			t.Fatalf("after %d observations the summary has %d bytes, after 10 it had %d", i+1, size, after10)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func (Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 			"at Delfinance, register each event type with a URL of its own, https://HOST/webhooks/%s/EVENT_TYPE (…/webhooks/%s/PIX_RECEIVED)",
 			e.Connection, e.Connection)
 	case id == "":
-		return nil, provider.Park(provider.ParkedShape, "the body of a %s lacks its id (%s)", kind, idField(kind))
+		return nil, provider.Park(provider.ParkedShape, "the body lacks the id of its %s (%s), or holds it in a form that is none", kind, idField(kind))
 	}
 	o := provider.Observe(e, kind, id)
 	o.Unsigned = true
@@ -36,9 +36,9 @@ func (Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	switch known := isKnown(says(word, &b)); {
 	case o.Status != "":
 	case !known:
-		return nil, provider.Park(provider.ParkedType, "an event type of %s that is not known, without a status", kind)
+		return nil, provider.Park(provider.ParkedType, "an event type that is not known, and the body lacks the status of its %s", kind)
 	case kind != kindTED: // the form of a TED's event is not documented, so that its status may stand elsewhere
-		return nil, provider.Park(provider.ParkedShape, "the body of a %s lacks its status", kind)
+		return nil, provider.Park(provider.ParkedShape, "the body lacks the status of its %s", kind)
 	}
 	o.Attributes = attributes(kind, id, says(word, &b), &b, &p)
 	if kind == kindCharge || kind == kindAccount {

@@ -43,15 +43,13 @@ const minCredential = 16
 // Check says what is wrong with a connection: the problems that keep it from verifying anything, and those that would make
 // it weaker than it looks.
 func (Provider) Check(c provider.Connection) []provider.Problem {
-	_, problems := newVerifier(c)
-	for _, v := range credentials(c) {
-		if n := len(v.value); n > 0 && n < minCredential {
-			problems = append(problems, provider.Problem{
-				Field: v.field,
-				Text:  "the credential is short enough to be guessed, and Delfinance signs nothing: it alone keeps strangers out",
-				Mend:  "use at least 16, better 32, random bytes, and give the same value to Delfinance (PATCH /baas/api/v1/webhooks/ID)",
-			})
-		}
+	v, problems := newVerifier(c)
+	for _, field := range v.short {
+		problems = append(problems, provider.Problem{
+			Field: field,
+			Text:  "the credential is short enough to be guessed, and Delfinance signs nothing: it alone keeps strangers out",
+			Mend:  "use at least 16, better 32, random bytes, and give the same value to Delfinance (PATCH /baas/api/v1/webhooks/ID)",
+		})
 	}
 	if c.Tolerance != nil && *c.Tolerance > 0 {
 		problems = append(problems, provider.Problem{

@@ -24,6 +24,7 @@ type verifier struct {
 	header   string // canonical name of the header that holds the credential
 	word     string // the scheme's word before the credential, empty where there is none
 	accepted []accepted
+	short    []string // fields of credentials shorter than minCredential
 }
 
 // accepted is a credential by its digest, so that comparing does not depend on its length.
@@ -86,7 +87,7 @@ func credentials(c provider.Connection) []credential {
 	return out
 }
 
-// newVerifier builds the verifier, or says what keeps it from verifying.
+// newVerifier builds the verifier and says what keeps it from verifying. With problems the verifier must not be used.
 func newVerifier(c provider.Connection) (*verifier, []provider.Problem) {
 	scheme := strings.ToUpper(strings.TrimSpace(c.Authorization.Scheme))
 	v := &verifier{evidence: name + "-" + strings.ToLower(scheme), header: "Authorization"}
@@ -98,7 +99,7 @@ func newVerifier(c provider.Connection) (*verifier, []provider.Problem) {
 	case schemeHeader:
 		v.header = ""
 	default:
-		return nil, []provider.Problem{schemeProblem(scheme)}
+		return v, []provider.Problem{schemeProblem(scheme)}
 	}
 	var problems []provider.Problem
 	if c.Authorization.Header != "" {
@@ -120,19 +121,18 @@ func newVerifier(c provider.Connection) (*verifier, []provider.Problem) {
 			header, rest, found := strings.Cut(value, ":")
 			header = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(header))
 			if value != "" && (!found || !isToken(header) || v.header != "" && v.header != header) {
-				return nil, append(problems, headerProblem())
+				return v, append(problems, headerProblem())
 			}
 			v.header, value = header, strings.TrimSpace(rest)
 		}
 		if p, ok := credentialProblem(scheme, cred.field, value); ok {
 			problems = append(problems, p)
+		} else if len(value) < minCredential {
+			v.short = append(v.short, cred.field)
 		}
 		v.accepted = append(v.accepted, accepted{sha256.Sum256([]byte(value)), provider.Fingerprint(value)})
 	}
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	return v, nil
+	return v, problems
 }
 
 func schemeProblem(scheme string) provider.Problem {
@@ -167,7 +167,7 @@ func credentialProblem(scheme, field, value string) (provider.Problem, bool) {
 		p.Mend = "check the file or variable that it comes from for a line break at the end"
 	case scheme == schemeBasic && !isBasic(value):
 		p.Text = "Delfinance's BASIC authorization is login:password in base64, and this is not"
-		p.Mend = "set the value as it was given to Delfinance: printf %s 'login:password' | base64"
+		p.Mend = "set the value as it was given to Delfinance: printf %s 'LOGIN:PASSWORD' | base64"
 	default:
 		return provider.Problem{}, false
 	}

@@ -35,23 +35,15 @@ func readEnvelope(body []byte) (envelope, error) {
 	if err != nil {
 		return envelope{}, err
 	}
-	var env envelope
-	root.ForEach(func(key, value gjson.Result) bool {
-		switch key.Str {
-		case "id":
-			env.id = provider.Text(value)
-		case "type":
-			env.word = provider.Text(value)
-		case "created_at":
-			env.created = provider.Time(value)
-		case "data":
-			if object := value.Get("object"); object.IsObject() {
-				env.object = object
-				env.objectID = provider.Text(object.Get("id"))
-			}
-		}
-		return true
-	})
+	// Single look-ups rather than one walk: what is wanted of the event stands before its large data, which is thus read once.
+	env := envelope{
+		id:      provider.Text(root.Get("id")),
+		word:    provider.Text(root.Get("type")),
+		created: provider.Time(root.Get("created_at")),
+	}
+	if object := root.Get("data.object"); object.IsObject() {
+		env.object, env.objectID = object, provider.Text(object.Get("id"))
+	}
 	return env, nil
 }
 

@@ -1,0 +1,234 @@
+package projections
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/hookfold/hookfold/pkg/lifecycle"
+)
+
+// stored is what the file says of an entity before the batch; its zero value is an entity that is new.
+type stored struct {
+	observations int64
+	marks        int64 // anomalies of the state, and wants
+	digest       lifecycle.Digest
+	summary      []byte
+}
+
+// folded is what the batch makes of an entity.
+type folded struct {
+	summary lifecycle.Summary
+	state   lifecycle.EntityState
+	encoded []byte
+	digest  lifecycle.Digest
+}
+
+// entity writes the items of one entity. They are sorted by observation, and by which delivery counts first.
+func (a *attempt) entity(items []item) error {
+	fresh := items[0].num > a.base
+	var joins []*item
+	var added int64
+	anew := false
+	for start := 0; start < len(items); {
+		end := start + 1
+		for end < len(items) && items[end].obs.ID == items[start].obs.ID {
+			end++
+		}
+		run := items[start:end]
+		start = end
+		a.repeated += len(run) - 1
+		outcome, err := a.observe(run)
+		if err != nil {
+			return err
+		}
+		switch outcome {
+		case outcomeAdded:
+			added++
+			joins = append(joins, &run[0])
+		case outcomeEarlier:
+			a.repeated++
+			joins = append(joins, &run[0])
+		case outcomeAnew:
+			a.repeated++
+			anew = true
+		case outcomeNothing:
+			a.repeated++
+		}
+	}
+	if len(joins) == 0 && !anew {
+		return nil
+	}
+	var old stored
+	if !fresh {
+		var err error
+		if old, err = a.w.load(items[0].num); err != nil {
+			return err
+		}
+	}
+	var f folded
+	var ok bool
+	var err error
+	if anew {
+		f, ok, err = a.foldAnew(items)
+	} else {
+		f, ok, err = a.foldOnto(&old, joins)
+	}
+	if err != nil || !ok {
+		return err
+	}
+	a.delta = a.delta.Add(f.digest).Sub(old.digest)
+	return a.w.store(&items[0], &old, &f, old.observations+added, fresh)
+}
+
+// load reads an entity that is in the file.
+func (w *writer) load(num int64) (stored, error) {
+	var s stored
+	found := false
+	err := w.c.query(`SELECT observations, marks, digest, summary FROM entities WHERE num = ?`, func(row []driver.Value) error {
+		found = true
+		digest, _ := row[2].([]byte)
+		s.summary, _ = row[3].([]byte)
+		s.observations, s.marks, s.digest = integer(row[0]), integer(row[1]), decodeDigest(digest)
+		return nil
+	}, num)
+	if err == nil && !found {
+		err = fmt.Errorf("entity number %d is not in the file any more: the file is damaged", num)
+	}
+	return s, err
+}
+
+// foldOnto joins observations to what is stored. Where that panics, the observations at fault are found one by one and
+// refused; ok is then false.
+func (a *attempt) foldOnto(old *stored, joins []*item) (f folded, ok bool, err error) {
+	var base lifecycle.Summary
+	if old.summary != nil {
+		if base, err = lifecycle.DecodeSummary(old.summary); err != nil {
+			return f, false, err
+		}
+	}
+	observations := make([]*lifecycle.Observation, len(joins))
+	for i, it := range joins {
+		observations[i] = it.obs
+	}
+	l, entity := joins[0].kind.lc, joins[0].obs.Entity
+	if f, panicked := fold(l, entity, base, observations...); panicked == nil {
+		return f, true, nil
+	}
+	for i, it := range joins {
+		next, panicked := fold(l, entity, base, observations[i])
+		if panicked != nil {
+			a.refuse(it, ReasonPanic, fmt.Sprintf("folding %s into kind %s panicked with a %T", it.obs.Type, it.kind.kindKey.kind, panicked))
+			continue
+		}
+		base = next.summary
+	}
+	if !a.again { // each alone folds, only together they do not
+		it := joins[len(joins)-1]
+		a.refuse(it, ReasonPanic, fmt.Sprintf("folding %s into kind %s panicked", it.obs.Type, it.kind.kindKey.kind))
+	}
+	return folded{}, false, nil
+}
+
+// fold is pure. It returns what a panic was called with.
+func fold(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary, observations ...*lifecycle.Observation) (f folded, panicked any) {
+	defer func() { panicked = recover() }()
+	for _, o := range observations {
+		sum = l.Join(sum, l.Observe(o))
+	}
+	return finish(l, e, sum), nil
+}
+
+func finish(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary) folded {
+	f := folded{summary: sum, state: l.State(sum), encoded: sum.AppendBinary(nil)}
+	f.digest = lifecycle.DigestOf(e, f.encoded)
+	return f
+}
+
+// refuse leaves an observation out of the next try and parks its record.
+func (a *attempt) refuse(it *item, reason, detail string) {
+	a.refused[it.from] = refusal(it.obs, reason, detail)
+	a.again = true
+}
+
+// foldAnew folds an entity from all of its observations, since one that was joined counts no longer and a summary cannot
+// be taken apart. What the batch does not hold is read from the log before the next try; ok is then false.
+func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
+	a.refolds++
+	inBatch := make(map[string][]*item)
+	for i := range items {
+		inBatch[items[i].obs.ID] = append(inBatch[items[i].obs.ID], &items[i])
+	}
+	var all []lifecycle.Observation
+	complete, lost := true, false
+	entity := items[0].obs.Entity
+	err = a.w.c.query(`SELECT observation_id, fingerprint, recorded_at, partition, offset FROM observed WHERE entity = ?`, func(row []driver.Value) error {
+		id, at := text(row[0]), Position{int32(integer(row[3])), integer(row[4])}
+		counts := func(o *lifecycle.Observation) bool {
+			return fingerprintNumber(o.Fingerprint) == integer(row[1]) && formatTime(o.Recorded) == text(row[2])
+		}
+		for _, it := range inBatch[id] {
+			if counts(it.obs) {
+				all = append(all, *it.obs)
+				return nil
+			}
+		}
+		if o, there := a.history[historyKey{entity, id}]; there && counts(&o) {
+			all = append(all, o)
+			return nil
+		}
+		complete = false
+		lost = lost || a.asked[at]
+		a.missing[at] = true
+		return nil
+	}, items[0].num)
+	switch {
+	case err != nil:
+		return f, false, err
+	case lost:
+		for i := range items {
+			a.refuse(&items[i], ReasonHistoryMissing, "counts instead of a delivery that is folded in, but the log no longer has all records of the entity: rebuild the store")
+		}
+		return f, false, nil
+	case !complete:
+		a.again = true
+		return f, false, nil
+	}
+	l := items[0].kind.lc
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				for i := range items {
+					a.refuse(&items[i], ReasonPanic, fmt.Sprintf("folding kind %s anew panicked with a %T", items[i].kind.kindKey.kind, p))
+				}
+			}
+		}()
+		sum, _ := l.Fold(all)
+		f, ok = finish(l, entity, sum), true
+	}()
+	return f, ok, nil
+}
+
+// readHistory reads from the log what the last try missed.
+func (a *attempt) readHistory(ctx context.Context) error {
+	if len(a.missing) == 0 {
+		return nil
+	}
+	at := make([]Position, 0, len(a.missing))
+	for p := range a.missing {
+		at = append(at, p)
+		a.asked[p] = true
+	}
+	sortPositions(at)
+	observations, err := a.store.config.History(ctx, at)
+	if err != nil {
+		return err
+	}
+	for _, o := range observations {
+		key := historyKey{o.Entity, o.ID}
+		if have, there := a.history[key]; !there || o.Supersedes(&have) {
+			a.history[key] = o
+		}
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package projections
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	facts, repeated, parked, refolds, failures prometheus.Counter
+	size, seconds                              prometheus.Histogram
+}
+
+// newMetrics registers the store's metrics; with no registerer they count unseen.
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "hookfold_store_" + name + "_total", Help: help})
+	}
+	m := &metrics{
+		facts:    counter("facts", "Records committed."),
+		repeated: counter("repeated_observations", "Observations that were there already."),
+		parked:   counter("parked", "Records parked, by the decoder or by the fold."),
+		refolds:  counter("refolds", "Entities folded again from the log because a delivery recorded earlier came later."),
+		failures: counter("failed_transactions", "Transactions that could not be committed."),
+		size: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hookfold_store_batch_facts", Help: "Records in one transaction.", Buckets: prometheus.ExponentialBuckets(1, 4, 9),
+		}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hookfold_store_commit_seconds", Help: "Time of one transaction.", Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
+		}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.facts, m.repeated, m.parked, m.refolds, m.failures, m.size, m.seconds} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
