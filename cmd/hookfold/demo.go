@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hookfold/hookfold/internal/builtin"
 	"github.com/hookfold/hookfold/internal/config"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
@@ -49,7 +50,7 @@ func startDemo(c *config.Config) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range builtIn() {
+	for _, p := range builtin.Providers() {
 		c.Connections = append(c.Connections, d.connection(p.Name()))
 	}
 	return d, nil
@@ -75,7 +76,7 @@ func loadDemo(path string) (*demo, error) {
 		return nil, fmt.Errorf("the demo's secrets, %s: %w; remove the file for new ones", path, err)
 	}
 	changed := false
-	for _, p := range builtIn() {
+	for _, p := range builtin.Providers() {
 		if d.Secrets[p.Name()] == "" {
 			if d.Secrets == nil {
 				d.Secrets = map[string]string{}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hookfold/hookfold/internal/builtin"
 	"github.com/hookfold/hookfold/internal/config"
 )
 
@@ -59,7 +60,7 @@ func (w *world) load() (*config.Config, error) {
 		}
 	}
 	return config.Load(config.Source{
-		File: w.file, Flags: w.flags, LookupEnv: w.lookupEnv, ReadFile: w.readFile, Providers: builtIn(),
+		File: w.file, Flags: w.flags, LookupEnv: w.lookupEnv, ReadFile: w.readFile, Providers: builtin.Providers(),
 	})
 }
 

@@ -18,14 +18,9 @@ import (
 
 	"github.com/hookfold/hookfold/ingest"
 	"github.com/hookfold/hookfold/internal/config"
-	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
-	"github.com/hookfold/hookfold/pkg/provider/delfinance"
-	"github.com/hookfold/hookfold/pkg/provider/devengo"
-	"github.com/hookfold/hookfold/pkg/provider/fintoc"
-	"github.com/hookfold/hookfold/pkg/provider/yoco"
 	"github.com/hookfold/hookfold/projections"
 	"github.com/hookfold/hookfold/worker"
 )
@@ -45,16 +40,6 @@ const (
 // window is how many records of one partition are in flight at once. It bounds the size of a transaction while catching
 // up, and with it how much is read again after a crash.
 const window = 5_000
-
-// builtIn are the providers that need no description.
-func builtIn() []provider.Provider {
-	return []provider.Provider{devengo.New(), fintoc.New(), yoco.New(), delfinance.New()}
-}
-
-// marshaler maps events to records: metadata to headers, one to one.
-func marshaler() kafka.Marshaler {
-	return kafka.HeaderMarshaler{Key: event.MessageKey, UUID: event.MessageUUID, Timestamp: event.MessageTime}
-}
 
 // kafkaConfig is how the configuration reaches Kafka.
 func kafkaConfig(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (kafka.Config, error) {
@@ -171,7 +156,7 @@ const (
 func (p *process) addIngest(kc kafka.Config) (net.Listener, error) {
 	c := p.config
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
-		Config: kc, Marshaler: marshaler(), DeliveryTimeout: max(c.Deadline, minDelivery), MaxMessageBytes: int32(c.BodyLimit + envelopeRoom),
+		Config: kc, Marshaler: worker.Marshaler(), DeliveryTimeout: max(c.Deadline, minDelivery), MaxMessageBytes: int32(c.BodyLimit + envelopeRoom),
 		CloseTimeout: publisherClose,
 	})
 	if err != nil {
@@ -217,18 +202,24 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 		return nil, err
 	}
 	decoder := newDecoder(c)
+	reader, err := kafka.NewReader(kafka.ReaderConfig{Config: kc})
+	if err != nil {
+		return nil, err
+	}
+	p.closeLater("reader", reader.Close)
 	if err := os.MkdirAll(c.Data, 0o750); err != nil {
 		return nil, fmt.Errorf("the data directory: %w; choose another with --data", err)
 	}
 	store, err := projections.Open(ctx, projections.Config{
-		Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, Logger: p.log, Registerer: p.registry,
+		Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, History: worker.History(reader, c.Topic, decoder),
+		Logger: p.log, Registerer: p.registry,
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{
-		Config: kc, Group: c.Group, Marshaler: marshaler(), Window: window, CloseTimeout: subscriberClose,
+		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window, CloseTimeout: subscriberClose,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)
 		},

@@ -136,9 +136,11 @@ func (p *process) close(ctx context.Context) error {
 	var errs []error
 	for i := len(p.closers) - 1; i >= 0; i-- {
 		c := p.closers[i]
+		began := time.Now()
 		if err := c.do(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
 		}
+		p.log.Debug("closed", "part", c.name, "took", time.Since(began))
 	}
 	p.closers = nil
 	return errors.Join(errs...)

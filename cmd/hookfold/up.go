@@ -32,6 +32,9 @@ func (*upCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	if !w.json {
+		w.say(w.stdout, "%s\n\n", firstLine(demo))
+	}
 	p := newProcess(c, w.logger)
 	broker, err := p.startBroker()
 	if err != nil {
@@ -61,6 +64,14 @@ func (*upCmd) Run(w *world) error {
 			Topic: c.Topic, Store: storePath(c), Connections: upConnections(c),
 		}, demo)
 	})
+}
+
+// firstLine is said before anything else, so that nobody takes the demo for the real thing.
+func firstLine(d *demo) string {
+	if d != nil {
+		return "Hookfold runs in demo mode: no configuration file, so its connections are made up and it listens on loopback only."
+	}
+	return "Hookfold runs on its embedded log."
 }
 
 // loadUp reads the configuration, or makes the demo's up where there is none.
@@ -148,11 +159,6 @@ func (w *world) announce(r upReport, d *demo) error {
 		e := json.NewEncoder(w.stdout)
 		e.SetEscapeHTML(false)
 		return e.Encode(r)
-	}
-	if r.Demo {
-		w.say(w.stdout, "Hookfold is up in demo mode: no configuration file, made-up connections, loopback only.\n\n")
-	} else {
-		w.say(w.stdout, "Hookfold is up.\n\n")
 	}
 	w.say(w.stdout, "  endpoint  %s/webhooks/NAME\n", r.URL)
 	w.say(w.stdout, "  log       %s, topic %s (Kafka protocol)\n", r.Broker, r.Topic)

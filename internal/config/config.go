@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"time"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/hookfold/hookfold/pkg/provider"
 )
 
@@ -47,6 +49,10 @@ type Config struct {
 	Connections []Connection
 	// Providers are the built-in providers and those that the file describes, by name.
 	Providers map[string]provider.Provider
+
+	described *yaml.Node // the file's providers, for Print: descriptions hold no secrets
+	// undescribed: a description is wrong, so that a connection's provider may be the one that is missing.
+	undescribed bool
 }
 
 // CertFiles name a certificate and its key, both PEM.

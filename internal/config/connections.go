@@ -101,6 +101,9 @@ func (c *Config) checkProvider(d *decoder, conn *Connection, at string) {
 		return
 	}
 	p, ok := c.Providers[conn.Provider]
+	if !ok && c.undescribed {
+		return // its description is wrong, which is reported there
+	}
 	if !ok {
 		mend := "use one of " + strings.Join(known, ", ") + ", or describe it under providers"
 		if near := nearest(conn.Provider, known); near != "" {

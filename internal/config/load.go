@@ -46,6 +46,10 @@ func (c *Config) readFile(d *decoder) {
 	}
 	known := c.tree(d).fields(d)
 	known["connections"] = func(path string, n *yaml.Node) { d.sequence(path, n, c.readConnection(d)) }
+	known["providers"] = func(path string, n *yaml.Node) {
+		c.described = d.enter(path, n)
+		d.sequence(path, n, c.readProvider(d))
+	}
 	d.mapping("", root, known)
 }
 

@@ -55,6 +55,9 @@ func (c *Config) node() *yaml.Node {
 			put(parent, name, plainScalar(value))
 		}
 	}
+	if c.described != nil {
+		put(root, "providers", c.described)
+	}
 	connections := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 	for i := range c.Connections {
 		connections.Content = append(connections.Content, c.Connections[i].node())

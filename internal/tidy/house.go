@@ -13,7 +13,7 @@ func house() Rules {
 			"bin", "data", // made by make, never committed
 		},
 		Packages: []Package{
-			{"cmd/hookfold", []string{"ingest", "worker", "projections", "pkg/...", "internal/admin", "internal/config"},
+			{"cmd/hookfold", []string{"ingest", "worker", "projections", "pkg/...", "internal/admin", "internal/builtin", "internal/config"},
 				"imports run from the command to the stages to pkg; tests' and tools' packages are not for the program"},
 			{"ingest", []string{"pkg/event", "pkg/lifecycle", "pkg/provider"},
 				"stages meet only through the log, and ingest knows providers by their role and the log as a publisher"},
@@ -29,8 +29,10 @@ func house() Rules {
 			{"pkg/kafka", nil, "the adapter is a library of its own: it imports nothing of this module"},
 			{"pkg/kafka/embedded", nil, "the broker is a library of its own: it imports nothing of this module"},
 			{"internal/admin", nil, "it serves checks and metrics of whatever kind"},
-			{"internal/config", provider, "it asks providers by their role, and builds nothing"},
+			{"internal/builtin", []string{"pkg/provider/..."}, "it lists providers and does nothing with them"},
+			{"internal/config", append([]string{"pkg/provider/declared"}, provider...), "it asks providers by their role, and builds nothing"},
 			{"internal/kafkatest", nil, "it starts brokers for tests of any package"},
+			{"internal/mutants", nil, "it breaks the fold on purpose by its source, not by importing it"},
 			{"internal/tidy", nil, "it reads files and runs none of them"},
 		},
 		Owners: []Owner{
