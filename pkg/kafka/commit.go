@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -39,8 +40,13 @@ func (s *subscription) commit(ps []*partition) {
 
 // commitWithin commits what is new. A failure is logged only: what was not committed is delivered again, nothing is lost.
 func (s *subscription) commitWithin(ctx context.Context, ps []*partition) {
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
+	select {
+	case <-s.commits:
+		defer func() { s.commits <- struct{}{} }()
+	case <-ctx.Done():
+		s.commitFailed(fmt.Errorf("another commit is still under way: %w", ctx.Err()))
+		return
+	}
 	offsets := map[int32]kgo.EpochOffset{}
 	for _, p := range ps {
 		if prefix := p.prefix.Load(); prefix > p.committed && (p.committed >= 0 || prefix > p.from.Load()) {

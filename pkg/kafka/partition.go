@@ -48,7 +48,7 @@ type partition struct {
 	hwm    atomic.Int64
 	epoch  atomic.Int32
 
-	committed int64 // guarded by the subscription's commit lock
+	committed int64 // read and written by who commits
 }
 
 const (

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -94,10 +95,11 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
 		kgo.ProducerLinger(cfg.Linger),
 		kgo.RecordDeliveryTimeout(cfg.DeliveryTimeout),
-		// A caller's deadline counts more than the chance of a duplicate; without this, records whose context ended would fill the
-		// buffer for as long as an outage lasts.
+		// The delivery time-out counts more than the chance of a duplicate; without this, records that were sent and never
+		// answered would fill the buffer for as long as an outage lasts.
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RetryBackoffFn(backoff),
+		kgo.MetadataMinAge(500 * time.Millisecond),
 	}
 	if cfg.MaxMessageBytes > 0 {
 		opts = append(opts, kgo.ProducerBatchMaxBytes(cfg.MaxMessageBytes))
@@ -139,21 +141,17 @@ func (p *Publisher) Publish(topic string, msgs ...*message.Message) error {
 		}
 		recs[i] = rec.toClient(topic)
 	}
-	b := &pending{slots: make([]slot, len(msgs)), done: make(chan struct{})}
+	b := &pending{p: p, begun: time.Now(), slots: make([]slot, len(msgs)), done: make(chan struct{})}
 	b.open.Store(int64(len(msgs)))
 	for i, msg := range msgs {
 		ctx := msg.Context()
-		recs[i].Context = ctx
+		if p.cfg.TracerProvider != nil {
+			recs[i].Context = context.WithoutCancel(ctx)
+		}
 		if ctx.Done() != nil {
 			b.slots[i].stop = context.AfterFunc(ctx, func() { b.finish(i, context.Cause(ctx)) })
 		}
-		p.client.TryProduce(ctx, recs[i], func(rec *kgo.Record, err error) {
-			p.health.saw(rec.Topic, err)
-			if errors.Is(err, kgo.ErrMaxBuffered) {
-				err = ErrBufferFull
-			}
-			b.finish(i, err)
-		})
+		b.produce(i, recs[i])
 	}
 	<-b.done
 	return b.result(topic)
@@ -161,6 +159,8 @@ func (p *Publisher) Publish(topic string, msgs ...*message.Message) error {
 
 // pending is one Publish under way.
 type pending struct {
+	p     *Publisher
+	begun time.Time
 	slots []slot
 	open  atomic.Int64
 	done  chan struct{}
@@ -170,6 +170,28 @@ type slot struct {
 	set  atomic.Bool
 	err  error
 	stop func() bool
+}
+
+// produce gives a record to the client. The client does not learn of the message's context: when a record's context ends, it fails
+// every record that waits for the same partition, other callers' too. It does the same when a record has waited too long;
+// those that have not are given to it again.
+func (b *pending) produce(i int, rec *kgo.Record) {
+	b.p.client.TryProduce(context.Background(), rec, func(rec *kgo.Record, err error) {
+		if b.p.health.saw(rec.Topic, err); err != nil && b.again(i, err) {
+			b.produce(i, &kgo.Record{Topic: rec.Topic, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp, Context: rec.Context})
+			return
+		}
+		if errors.Is(err, kgo.ErrMaxBuffered) {
+			err = ErrBufferFull
+		}
+		b.finish(i, err)
+	})
+}
+
+func (b *pending) again(i int, err error) bool {
+	var ke *kerr.Error
+	collateral := errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrRecordRetries) || errors.As(err, &ke) && sequenceTrouble(ke)
+	return collateral && !b.slots[i].set.Load() && time.Since(b.begun) < b.p.cfg.DeliveryTimeout-time.Second && b.p.client.Context().Err() == nil
 }
 
 // finish notes the outcome of one message; the first word counts.

@@ -158,24 +158,34 @@ func listOffsets(ctx context.Context, cl *kgo.Client, topic string, ids []int32,
 	return offsets, nil
 }
 
-// partitionsOf gives the partitions of a topic.
-func partitionsOf(ctx context.Context, cl *kgo.Client, topic string) ([]int32, error) {
+// topicMetadata asks the brokers about one topic.
+func topicMetadata(ctx context.Context, cl *kgo.Client, topic string) (kmsg.MetadataResponseTopic, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = kmsg.StringPtr(topic)
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
+		return kmsg.MetadataResponseTopic{}, fmt.Errorf("the brokers do not answer: %w", err)
+	}
+	if len(resp.Topics) != 1 {
+		return kmsg.MetadataResponseTopic{}, fmt.Errorf("topic %s: the brokers say nothing of it", topic)
+	}
+	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
+		return kmsg.MetadataResponseTopic{}, fmt.Errorf("topic %s: %w", topic, err)
+	}
+	return resp.Topics[0], nil
+}
+
+// partitionsOf gives the partitions of a topic, ascending.
+func partitionsOf(ctx context.Context, cl *kgo.Client, topic string) ([]int32, error) {
+	t, err := topicMetadata(ctx, cl, topic)
+	if err != nil {
 		return nil, err
 	}
 	var ids []int32
-	for _, t := range resp.Topics {
-		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return nil, fmt.Errorf("topic %s: %w", topic, err)
-		}
-		for _, p := range t.Partitions {
-			ids = append(ids, p.Partition)
-		}
+	for _, p := range t.Partitions {
+		ids = append(ids, p.Partition)
 	}
 	slices.Sort(ids)
 	return ids, nil

@@ -45,8 +45,8 @@ type subscription struct {
 	unpoll  context.CancelFunc
 	starved chan struct{} // a partition's queue ran low
 
-	nparts   atomic.Int32
-	commitMu sync.Mutex
+	nparts  atomic.Int32
+	commits chan struct{} // holds a token while nobody commits
 }
 
 func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscription, error) {
@@ -54,10 +54,11 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscri
 		Subscriber: s, topic: topic,
 		out:     make(chan *message.Message),
 		closing: make(chan struct{}), killed: make(chan struct{}), ended: make(chan struct{}),
-		parts: map[int32]*partition{}, starved: make(chan struct{}, 1),
+		parts: map[int32]*partition{}, starved: make(chan struct{}, 1), commits: make(chan struct{}, 1),
 	}
 	sub.closingCtx, sub.closeCtx = context.WithCancel(context.Background())
 	sub.cond = sync.NewCond(&sub.mu)
+	sub.commits <- struct{}{}
 	sub.nparts.Store(1)
 	sub.ctx, sub.cancel = context.WithCancel(ctx)
 	var err error

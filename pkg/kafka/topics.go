@@ -80,7 +80,10 @@ func EnsureTopic(ctx context.Context, cfg Config, spec TopicSpec) error {
 
 func awaitLeaders(ctx context.Context, cl *kgo.Client, topic string) error {
 	for n := 1; ; n++ {
-		_, err := leaders(ctx, cl, topic)
+		meta, err := topicMetadata(ctx, cl, topic)
+		if err == nil {
+			_, err = leaders(meta, topic)
+		}
 		if err == nil {
 			return nil
 		}

@@ -1,8 +1,6 @@
 package fintoc
 
 import (
-	"github.com/tidwall/gjson"
-
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
 )
@@ -11,8 +9,8 @@ import (
 // members, null included; groups of which it has none are left alone, since nested objects can be abridged.
 func (r *resource) attributes(kind string, a *lifecycle.Attributes) {
 	a.Object = redacted(r.raw)
-	if r.createdAt.Exists() {
-		a.Origin = &lifecycle.Origin{Created: provider.Time(r.createdAt)}
+	if r.createdAt.exists() {
+		a.Origin = &lifecycle.Origin{Created: provider.Time(r.createdAt.parse())}
 	}
 	switch kind {
 	case kindPaymentIntent:
@@ -34,7 +32,7 @@ func (r *resource) attributes(kind string, a *lifecycle.Attributes) {
 		a.Reference = reference(r.referenceID, r.comment)
 		a.Counterparty = counterparty(r.counterparty)
 		a.Failure = failure(r.returnReason)
-		if account := provider.Text(r.accountNumber.Get("account_id")); account != "" {
+		if account := r.accountNumber.get("account_id").text(); account != "" {
 			a.Relation = &lifecycle.Relation{AccountID: account}
 		}
 	case kindPayout:
@@ -55,13 +53,13 @@ func (r *resource) attributes(kind string, a *lifecycle.Attributes) {
 	case kindAccount:
 		r.account(a)
 	case kindAccountNumber:
-		a.Profile = &lifecycle.Profile{Name: provider.Text(r.description), Identifier: provider.Text(r.number)}
-		a.Relation = &lifecycle.Relation{AccountID: provider.Text(r.accountID)}
+		a.Profile = &lifecycle.Profile{Name: r.description.text(), Identifier: r.number.text()}
+		a.Relation = &lifecycle.Relation{AccountID: r.accountID.text()}
 	case kindAccountVerification:
 		a.Relation = parent(r.transferID)
 		a.Failure = failure(r.reason)
-		if r.counterparty.Exists() {
-			a.Subject = &lifecycle.Subject{Text: provider.Text(r.counterparty.Get("account_number"))}
+		if r.counterparty.exists() {
+			a.Subject = &lifecycle.Subject{Text: r.counterparty.get("account_number").text()}
 		}
 	}
 }
@@ -69,36 +67,36 @@ func (r *resource) attributes(kind string, a *lifecycle.Attributes) {
 // account writes what an account of either shape is called and holds. A balance that is null is one that this event does
 // not tell, not an empty one.
 func (r *resource) account(a *lifecycle.Attributes) {
-	p := &lifecycle.Profile{Currency: provider.Currency(r.currency)}
+	p := &lifecycle.Profile{Currency: provider.Currency(r.currency.parse())}
 	a.Profile = p
 	if r.isBusiness() {
-		p.Name, p.Identifier = firstText(r.description, r.entity.Get("holder_name")), provider.Text(r.rootNumber)
-		if available := provider.Minor(r.availableBalance); available != nil {
+		p.Name, p.Identifier = firstText(r.description, r.entity.get("holder_name")), r.rootNumber.text()
+		if available := provider.Minor(r.availableBalance.parse()); available != nil {
 			a.Balance = &lifecycle.Balance{Available: available}
 		}
 		return
 	}
-	p.Name, p.Identifier = firstText(r.name, r.officialName), provider.Text(r.number)
-	if r.balance.IsObject() {
+	p.Name, p.Identifier = firstText(r.name, r.officialName), r.number.text()
+	if r.balance.isObject() {
 		a.Balance = &lifecycle.Balance{
-			Available: provider.Minor(r.balance.Get("available")),
-			Total:     provider.Minor(r.balance.Get("current")),
+			Available: provider.Minor(r.balance.get("available").parse()),
+			Total:     provider.Minor(r.balance.get("current").parse()),
 		}
 	}
 }
 
 // money writes the amount: integers in the currency's smallest unit, as Fintoc documents them.
-func (r *resource) money(a *lifecycle.Attributes, way lifecycle.Direction, amounts ...gjson.Result) {
+func (r *resource) money(a *lifecycle.Attributes, way lifecycle.Direction, amounts ...value) {
 	for _, amount := range amounts {
-		if amount.Exists() {
-			a.Money = &lifecycle.Money{Direction: way, Amount: provider.Minor(amount), Currency: provider.Currency(r.currency)}
+		if amount.exists() {
+			a.Money = &lifecycle.Money{Direction: way, Amount: provider.Minor(amount.parse()), Currency: provider.Currency(r.currency.parse())}
 			return
 		}
 	}
 }
 
-func direction(r gjson.Result) lifecycle.Direction {
-	switch r.Str {
+func direction(v value) lifecycle.Direction {
+	switch v.str() {
 	case "inbound":
 		return lifecycle.In
 	case "outbound":
@@ -109,15 +107,15 @@ func direction(r gjson.Result) lifecycle.Direction {
 
 // failure is Fintoc's one word for what went wrong: it has codes, and no sentences. Nil where the object does not have the
 // member.
-func failure(code gjson.Result) *lifecycle.Failure {
-	if !code.Exists() {
+func failure(code value) *lifecycle.Failure {
+	if !code.exists() {
 		return nil
 	}
-	return &lifecycle.Failure{Code: provider.Text(code)}
+	return &lifecycle.Failure{Code: code.text()}
 }
 
 // reference is the first of the members that is not empty; nil where the object has none of them.
-func reference(members ...gjson.Result) *lifecycle.Reference {
+func reference(members ...value) *lifecycle.Reference {
 	if !exists(members) {
 		return nil
 	}
@@ -125,7 +123,7 @@ func reference(members ...gjson.Result) *lifecycle.Reference {
 }
 
 // parent is the entity that this one came from; nil where none is named, since another event may name it.
-func parent(members ...gjson.Result) *lifecycle.Relation {
+func parent(members ...value) *lifecycle.Relation {
 	for _, m := range members {
 		if id := idOf(m); id != "" {
 			return &lifecycle.Relation{ParentID: id}
@@ -136,24 +134,24 @@ func parent(members ...gjson.Result) *lifecycle.Relation {
 
 // counterparty is the name of the first holder that has one. A holder that is null or has no name is one whose name Fintoc
 // does not give; nil where the object has none of the members.
-func counterparty(holders ...gjson.Result) *lifecycle.Counterparty {
+func counterparty(holders ...value) *lifecycle.Counterparty {
 	if !exists(holders) {
 		return nil
 	}
 	for _, h := range holders {
-		if !h.IsObject() {
+		if !h.isObject() {
 			continue // null, or an id alone
 		}
-		if name := firstText(h.Get("holder_name"), h.Get("name")); name != "" {
+		if name := firstText(h.get("holder_name"), h.get("name")); name != "" {
 			return &lifecycle.Counterparty{Name: name}
 		}
 	}
 	return &lifecycle.Counterparty{}
 }
 
-func exists(members []gjson.Result) bool {
+func exists(members []value) bool {
 	for _, m := range members {
-		if m.Exists() {
+		if m.exists() {
 			return true
 		}
 	}

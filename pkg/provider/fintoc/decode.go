@@ -3,8 +3,6 @@ package fintoc
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
@@ -17,15 +15,17 @@ func (*Provider) Describe(d *provider.Delivery) provider.Description {
 	if err != nil {
 		return provider.Description{} // recorded all the same, and parked when it is decoded
 	}
-	v := readEnvelope(root)
-	out := provider.Description{Time: provider.Time(v.created)}
+	var v envelope
+	var r resource
+	v.read(root.Raw, &r)
+	out := provider.Description{Time: provider.Time(v.created.parse())}
 	if event.Printable(v.id) {
 		out.ID = v.id
 	}
 	if event.Printable(Name + "." + v.word) {
 		out.Type = v.word
 	}
-	if kind, id, err := subject(readResource(v.data), v.word); err == nil {
+	if kind, id, err := subject(&r, v.word); err == nil {
 		out.Kind, out.Entity = kind, id
 	}
 	return out
@@ -41,18 +41,19 @@ func (*Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := readEnvelope(root)
-	r := readResource(v.data)
-	kind, id, err := subject(r, v.word)
+	var v envelope
+	var r resource
+	v.read(root.Raw, &r)
+	kind, id, err := subject(&r, v.word)
 	if err != nil {
 		return nil, err
 	}
 	d := decoder{event: e, word: v.word, mode: v.mode}
 	if r.isRefresh(v.word) {
-		d.refresh(r, kind, id)
+		d.refresh(&r, kind, id)
 		return d.out, nil
 	}
-	if err := d.resource(r, kind, id); err != nil {
+	if err := d.resource(&r, kind, id); err != nil {
 		return nil, err
 	}
 	return d.out, nil
@@ -73,12 +74,13 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := readResource(root)
-	if object := r.object.Str; object != "" && object != e.Kind || provider.Text(r.id) != e.Entity {
+	var r resource
+	r.read(value(strings.TrimRight(root.Raw, space)))
+	if object := r.object.str(); object != "" && object != e.Kind || r.id.text() != e.Entity {
 		return nil, provider.Park(provider.ParkedShape, "the answer to a look-up of a %s is about another object", e.Kind)
 	}
 	d := decoder{event: e}
-	if err := d.resource(r, e.Kind, e.Entity); err != nil {
+	if err := d.resource(&r, e.Kind, e.Entity); err != nil {
 		return nil, err
 	}
 	return d.out, nil
@@ -87,7 +89,7 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 // subject is the entity that an event is about. The error is a *Parked.
 func subject(r *resource, word string) (kind, id string, err error) {
 	if r.isRefresh(word) {
-		kind, id = r.refreshedObject.Str, provider.Text(r.refreshedID)
+		kind, id = r.refreshedObject.str(), r.refreshedID.text()
 		if kind == "" {
 			kind, _, _ = strings.Cut(word, ".")
 		}
@@ -95,7 +97,7 @@ func subject(r *resource, word string) (kind, id string, err error) {
 			return "", "", provider.Park(provider.ParkedShape, "event %s: a refresh intent of neither a link nor an account", plain(word))
 		}
 	} else {
-		kind, id = r.object.Str, provider.Text(r.id)
+		kind, id = r.object.str(), r.id.text()
 		if kind == "" {
 			kind, _, _ = strings.Cut(word, ".")
 		}
@@ -141,7 +143,7 @@ func (d *decoder) resource(r *resource, kind, id string) error {
 	r.attributes(kind, &o.Attributes)
 	switch kind {
 	case kindCheckoutSession:
-		d.within(r.paymentResource.Get(kindPaymentIntent), kindPaymentIntent, id)
+		d.within(r.paymentResource.get(kindPaymentIntent), kindPaymentIntent, id)
 	case kindSubscriptionIntent:
 		d.within(r.subscription, kindSubscription, id)
 	case kindTransfer:
@@ -154,46 +156,48 @@ func (d *decoder) resource(r *resource, kind, id string) error {
 
 // observe begins an observation at the end of out. The pointer holds until the next one is begun.
 func (d *decoder) observe(r *resource, kind, id, status string) *lifecycle.Observation {
-	d.out = append(d.out, provider.Observe(d.event, kind, id))
+	if len(d.out) == 0 {
+		d.out = append(d.out, provider.Observe(d.event, kind, id))
+	} else {
+		d.out = append(d.out, d.out[0]) // what comes from the event is the same, its fingerprint dear
+	}
 	o := &d.out[len(d.out)-1]
+	o.Entity.Kind, o.Entity.ID, o.Attributes = kind, id, lifecycle.Attributes{}
 	o.Mode, o.Status = r.modeOf(d.mode), status
 	return o
 }
 
 // within observes an object that stands in another one, if it is there and can be named; parent is the other one's id.
-func (d *decoder) within(object gjson.Result, kind, parent string) {
-	if !object.IsObject() {
+func (d *decoder) within(object value, kind, parent string) {
+	if !object.isObject() {
 		return
 	}
-	r := readResource(object)
-	id := provider.Text(r.id)
-	status := d.status(r, kind)
-	if !usable(kind, id) || r.object.Exists() && r.object.Str != kind || !event.Printable(status) {
+	var r resource
+	r.read(object)
+	id := r.id.text()
+	status := d.status(&r, kind)
+	if !usable(kind, id) || r.object.exists() && r.object.str() != kind || !event.Printable(status) {
 		return // the outer object keeps it, whatever it is
 	}
-	o := d.observe(r, kind, id, status)
+	o := d.observe(&r, kind, id, status)
 	r.attributes(kind, &o.Attributes)
 	if parent != "" {
 		o.Attributes.Relation = &lifecycle.Relation{ParentID: parent}
 	}
-	if !r.createdAt.Exists() && kind != kindAccount {
+	if !r.createdAt.exists() && kind != kindAccount {
 		o.Attributes.Object = nil // abridged: it must not stand in for the object that other events carry whole
 	}
 }
 
 // accounts observes the accounts of a link, each once: an event makes one observation of an entity.
-func (d *decoder) accounts(accounts gjson.Result, link string) {
-	if !accounts.IsArray() {
-		return
-	}
+func (d *decoder) accounts(accounts value, link string) {
 	seen := make(map[string]bool)
-	accounts.ForEach(func(_, account gjson.Result) bool {
-		if id := provider.Text(account.Get("id")); account.IsObject() && !seen[id] {
+	for account := range accounts.elements() {
+		if id := idOf(account); !seen[id] {
 			seen[id] = true
 			d.within(account, kindAccount, link)
 		}
-		return true
-	})
+	}
 }
 
 // refresh observes the link or account of a refresh intent. A success proves that it can be read, a rejection that the
@@ -201,7 +205,7 @@ func (d *decoder) accounts(accounts gjson.Result, link string) {
 // object is not carried.
 func (d *decoder) refresh(r *resource, kind, id string) {
 	status := ""
-	switch outcome := provider.Text(r.status); {
+	switch outcome := r.status.text(); {
 	case outcome == "succeeded" && kind == kindLink:
 		status = wordActive
 	case outcome == "succeeded":
@@ -218,11 +222,11 @@ func (d *decoder) refresh(r *resource, kind, id string) {
 // status is what an object claims: its own status, made finer where that does not say enough, or what stands in for it
 // where it has none.
 func (d *decoder) status(r *resource, kind string) string {
-	word := provider.Text(r.status)
+	word := r.status.text()
 	switch kind {
 	case kindCheckoutSession:
 		if word == wordFinished {
-			if payment := provider.Text(r.paymentResource.Get("payment_intent.status")); payment != "" {
+			if payment := r.paymentResource.get(kindPaymentIntent).get("status").text(); payment != "" {
 				return finishedWord(payment)
 			}
 		}
@@ -247,9 +251,9 @@ func (d *decoder) linkStatus(r *resource) string {
 	switch {
 	case d.word == "link.credentials_changed":
 		return wordLogin
-	case r.active.Type == gjson.True:
+	case r.active == "true":
 		return wordActive
-	case r.active.Type == gjson.False:
+	case r.active == "false":
 		return wordInactive
 	}
 	return ""
@@ -261,7 +265,7 @@ func accountStatus(r *resource) string {
 	switch {
 	case r.isBusiness():
 		return ""
-	case r.removed.Type == gjson.True:
+	case r.removed == "true":
 		return wordRemoved
 	}
 	return wordLinked
@@ -269,5 +273,5 @@ func accountStatus(r *resource) string {
 
 // isBusiness tells the account of the transfers product from a bank account under a link, by its members.
 func (r *resource) isBusiness() bool {
-	return r.availableBalance.Exists() || r.entity.Exists() || r.rootNumber.Exists()
+	return r.availableBalance.exists() || r.entity.exists() || r.rootNumber.exists()
 }

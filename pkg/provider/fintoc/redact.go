@@ -3,24 +3,22 @@ package fintoc
 import (
 	"bytes"
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // redacted returns a copy of a valid JSON object without the members that hold credentials, at any depth. Everything else
 // stays byte for byte, so that numbers keep their digits and members their order.
 func redacted(raw string) []byte {
 	out := make([]byte, 0, len(raw))
+	s := search{raw: raw, escaped: strings.IndexByte(raw, '\\') >= 0, token: -1, secret: -1}
 	kept := 0 // raw up to here is in out, or left out
 	for i := 0; ; {
-		quote := strings.IndexByte(raw[i:], '"')
-		if quote < 0 {
+		begin, end := s.next(i)
+		if begin < 0 {
 			return append(out, raw[kept:]...)
 		}
-		begin := i + quote
-		i = stringEnd(raw, begin)
-		colon := skipSpace(raw, i)
-		if colon == len(raw) || raw[colon] != ':' || !isCredential(raw[begin:i]) {
+		colon := skipSpace(raw, end)
+		if colon == len(raw) || raw[colon] != ':' {
+			i = end
 			continue
 		}
 		out = append(out, raw[kept:begin]...)
@@ -35,66 +33,61 @@ func redacted(raw string) []byte {
 	}
 }
 
-// space is JSON's white space.
-const space = " \t\r\n"
+// How the names of credentials end: link_token, exchange_token, widget_token, session_token, the secret of an endpoint, and
+// whatever is named likewise, also in the camel case of old events.
+const (
+	token  = `oken"`
+	secret = `ecret"`
+)
 
-// isCredential says whether the member with this name, quoted as it stands in the JSON, holds a credential: link_token,
-// exchange_token, widget_token, session_token, the secret of an endpoint, and whatever is named likewise.
-func isCredential(quoted string) bool {
-	name := quoted[1 : len(quoted)-1]
-	if strings.IndexByte(name, '\\') >= 0 {
-		name = gjson.Parse(quoted).Str
+// search finds the strings of a JSON text that end as the names of credentials do. Where the text has no escapes (nearly
+// always) it looks for the endings alone, else at each string.
+type search struct {
+	raw     string
+	escaped bool
+	// token and secret are where the endings stand next; kept, so that a text of many of one does not look for the other again
+	// each time.
+	token, secret int
+}
+
+// next returns begin and end of the first such string that begins at i or behind; begin is negative where there is none.
+func (s *search) next(i int) (begin, end int) {
+	if s.escaped {
+		return s.nextEscaped(i)
 	}
-	return endsWithFold(name, "token") || endsWithFold(name, "secret")
+	if s.token < i {
+		s.token = indexFrom(s.raw, token, i)
+	}
+	if s.secret < i {
+		s.secret = indexFrom(s.raw, secret, i)
+	}
+	end = min(s.token+len(token), s.secret+len(secret))
+	if end > len(s.raw) {
+		return -1, -1
+	}
+	return strings.LastIndexByte(s.raw[:end-1], '"'), end
 }
 
-func endsWithFold(s, suffix string) bool {
-	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
-}
-
-// stringEnd is the index behind the string that begins at i.
-func stringEnd(raw string, i int) int {
-	for i++; ; i++ {
-		i += strings.IndexByte(raw[i:], '"')
-		escapes := 0
-		for raw[i-1-escapes] == '\\' {
-			escapes++
+func (s *search) nextEscaped(i int) (begin, end int) {
+	for {
+		quote := strings.IndexByte(s.raw[i:], '"')
+		if quote < 0 {
+			return -1, -1
 		}
-		if escapes%2 == 0 {
-			return i + 1
+		begin = i + quote
+		end = stringEnd(s.raw, begin)
+		name := value(s.raw[begin:end]).str() + `"`
+		if strings.HasSuffix(name, token) || strings.HasSuffix(name, secret) {
+			return begin, end
 		}
+		i = end
 	}
 }
 
-// valueEnd is the index behind the value that begins at i.
-func valueEnd(raw string, i int) int {
-	for depth := 0; i < len(raw); {
-		switch raw[i] {
-		case '"':
-			i = stringEnd(raw, i)
-		case '{', '[':
-			depth++
-			i++
-			continue
-		case '}', ']':
-			depth--
-			i++
-		default: // a number, a literal, or what stands between members
-			i++
-			if depth == 0 && !strings.ContainsRune(",]}"+space, rune(raw[i])) {
-				continue
-			}
-		}
-		if depth == 0 {
-			return i
-		}
+// indexFrom is the index of the first occurrence at i or behind, the length of the text where there is none.
+func indexFrom(raw, text string, i int) int {
+	if at := strings.Index(raw[i:], text); at >= 0 {
+		return i + at
 	}
 	return len(raw)
-}
-
-func skipSpace(raw string, i int) int {
-	for i < len(raw) && strings.IndexByte(space, raw[i]) >= 0 {
-		i++
-	}
-	return i
 }

@@ -3,71 +3,77 @@ package fintoc
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/hookfold/hookfold/pkg/lifecycle"
-	"github.com/hookfold/hookfold/pkg/provider"
 )
 
 // envelope is what an event says beside its resource.
 type envelope struct {
 	id, word, mode string
-	created        gjson.Result
-	data           gjson.Result
+	created        value
 }
 
-// readEnvelope reads the members of an event. Events that Fintoc's old dashboard made for tests have createdAt.
-func readEnvelope(root gjson.Result) (v envelope) {
-	root.ForEach(func(key, value gjson.Result) bool {
-		switch key.Str {
-		case "id":
-			v.id = value.Str
-		case "type":
-			v.word = value.Str
-		case "mode":
-			v.mode = value.Str
-		case "created_at", "createdAt":
-			v.created = value
-		case "data":
-			v.data = value
+// read reads an event and the resource in it in one pass. Events that Fintoc's old dashboard made for tests have createdAt.
+func (e *envelope) read(event string, r *resource) {
+	walk(event, 0, func(name string, begin int) int {
+		if name == "data" && event[begin] == '{' {
+			*r = resource{} // the last of several counts, as for every member
+			end := walk(event, begin, func(name string, begin int) int { return r.take(event, name, begin) })
+			r.raw = event[begin:end]
+			return end
 		}
-		return true
+		end := valueEnd(event, begin)
+		v := value(event[begin:end])
+		switch name {
+		case "id":
+			e.id = v.str()
+		case "type":
+			e.word = v.str()
+		case "mode":
+			e.mode = v.str()
+		case "created_at", "createdAt":
+			e.created = v
+		}
+		return end
 	})
-	return v
 }
 
-// resource is the members of an object that decoding knows, whatever its kind; absent ones do not exist (gjson).
+// resource is the members of an object that decoding knows, whatever its kind; absent ones are empty.
 type resource struct {
 	raw string
 
-	id, object, mode, status, createdAt gjson.Result
+	id, object, mode, status, createdAt value
 
-	amount, total, currency, direction                             gjson.Result
-	errorReason, failureCode, returnReason, reason                 gjson.Result
-	referenceID, comment                                           gjson.Result
-	resourceID, transferID, accountID, subscription, paymentIntent gjson.Result
-	subscriptionID                                                 gjson.Result
-	counterparty, senderAccount, recipientAccount, customer        gjson.Result
-	paymentResource, accountNumber, accounts, active               gjson.Result
-	name, officialName, description, number, rootNumber            gjson.Result
-	balance, availableBalance, entity, removed                     gjson.Result
-	refreshedObject, refreshedID, publicError                      gjson.Result
+	amount, total, currency, direction                             value
+	errorReason, failureCode, returnReason, reason                 value
+	referenceID, comment                                           value
+	resourceID, transferID, accountID, subscription, paymentIntent value
+	subscriptionID                                                 value
+	counterparty, senderAccount, recipientAccount, customer        value
+	paymentResource, accountNumber, accounts, active               value
+	name, officialName, description, number, rootNumber            value
+	balance, availableBalance, entity, removed                     value
+	refreshedObject, refreshedID, publicError                      value
 }
 
-// readResource reads the members of an object in one pass.
-func readResource(object gjson.Result) *resource {
-	r := &resource{raw: strings.TrimRight(object.Raw, space)}
-	object.ForEach(func(key, value gjson.Result) bool {
-		if slot := r.slot(key.Str); slot != nil {
-			*slot = value
-		}
-		return true
-	})
-	return r
+// read reads the members of an object in one pass.
+func (r *resource) read(object value) {
+	r.raw = string(object)
+	if object.isObject() {
+		walk(r.raw, 0, func(name string, begin int) int { return r.take(r.raw, name, begin) })
+	}
+}
+
+// take keeps the member whose value begins in raw at the index, if it is known, and returns the index behind it.
+func (r *resource) take(raw, name string, begin int) (end int) {
+	end = valueEnd(raw, begin)
+	if slot := r.slot(name); slot != nil {
+		*slot = value(raw[begin:end])
+	}
+	return end
 }
 
 // slot is where the member of the given name goes, nil for one that decoding does not know.
-func (r *resource) slot(name string) *gjson.Result {
+func (r *resource) slot(name string) *value {
 	switch name {
 	case "id":
 		return &r.id
@@ -158,15 +164,15 @@ func (r *resource) slot(name string) *gjson.Result {
 // isRefresh says whether the resource is a refresh intent: documented samples have no id and are known by their object, and
 // where that is missing too, by the event's type.
 func (r *resource) isRefresh(word string) bool {
-	if r.object.Str != "" {
-		return r.object.Str == refreshIntent
+	if r.object.str() != "" {
+		return r.object.str() == refreshIntent
 	}
 	return strings.Contains(word, "."+refreshIntent+".")
 }
 
 // modeOf is the resource's own mode, or its event's.
 func (r *resource) modeOf(event string) lifecycle.Mode {
-	word := r.mode.Str
+	word := r.mode.str()
 	if word == "" {
 		word = event
 	}
@@ -178,9 +184,9 @@ func (r *resource) modeOf(event string) lifecycle.Mode {
 }
 
 // firstText is the first of the values that is not empty.
-func firstText(values ...gjson.Result) string {
+func firstText(values ...value) string {
 	for _, v := range values {
-		if text := provider.Text(v); text != "" {
+		if text := v.text(); text != "" {
 			return text
 		}
 	}
@@ -188,9 +194,9 @@ func firstText(values ...gjson.Result) string {
 }
 
 // idOf is the id of a value that is an id or an object with one.
-func idOf(v gjson.Result) string {
-	if v.IsObject() {
-		return provider.Text(v.Get("id"))
+func idOf(v value) string {
+	if v.isObject() {
+		v = v.get("id")
 	}
-	return provider.Text(v)
+	return v.text()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -215,10 +216,16 @@ func (s *suite) outcome(t testing.TB, sample Sample) ([]lifecycle.Observation, p
 }
 
 // try decodes a delivery as the worker would, and holds whatever comes out against the contract. The error is a *Parked.
-func (s *suite) try(t testing.TB, d provider.Delivery) ([]lifecycle.Observation, error) {
+func (s *suite) try(t testing.TB, d provider.Delivery) (observations []lifecycle.Observation, err error) {
 	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("panic: %v, of body %.500s\n%s", r, d.Body, debug.Stack())
+			observations, err = nil, provider.Park(provider.ParkedPanic, "panic")
+		}
+	}()
 	e, about := s.record(t, d)
-	observations, err := s.p.Decode(&e)
+	observations, err = s.p.Decode(&e)
 	if err != nil {
 		var parked *provider.Parked
 		if !errors.As(err, &parked) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/hookfold/hookfold/pkg/provider"
 )
 
 // status finds the status of a body by StatusPaths: its word and path, both empty where there is none.
@@ -107,8 +109,8 @@ func personal(body []byte) []string {
 			out = append(out, r.Str)
 		}
 	}
-	if gjson.ValidBytes(body) {
-		walk(gjson.ParseBytes(body))
+	if root, err := provider.ParseBody(body); err == nil {
+		walk(root)
 	}
 	return out
 }

@@ -67,7 +67,8 @@ type Features struct {
 	// Connect returns the connection with these secrets and no others, the first being the newest; nil sets Secrets.
 	Connect func(base provider.Connection, secrets ...string) provider.Connection
 	// Sign sets the headers that the provider would send: signed with the connection's first secret, at the given time,
-	// over the delivery's body. Needed; where the provider is unsigned it sets the credential.
+	// over the delivery's body. Needed; where the provider is unsigned it sets the credential. It must cope with a secret that
+	// is empty, as a forger would try it.
 	Sign func(conn provider.Connection, d *provider.Delivery, at time.Time)
 	// Downgrade is like Sign, but sets only signatures of a version that must not be accepted. Needed if Signed.
 	Downgrade func(conn provider.Connection, d *provider.Delivery, at time.Time)

@@ -77,6 +77,7 @@ func (s *suite) secrets(t *testing.T, sample Sample) {
 	}
 	for _, none := range []provider.Connection{s.f.connect(s.conn), s.f.connect(s.conn, "")} {
 		s.refuses(t, none, signed(old), "no secret configured")
+		s.refuses(t, none, signed(""), "no secret configured, signed with the empty one")
 		d := Clone(sample.Delivery)
 		d.Header = make(http.Header)
 		d.Header.Set("Content-Type", "application/json")

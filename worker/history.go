@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/hookfold/hookfold/pkg/event"
+	"github.com/hookfold/hookfold/pkg/kafka"
+	"github.com/hookfold/hookfold/pkg/lifecycle"
+	"github.com/hookfold/hookfold/projections"
+)
+
+// Marshaler is how events stand in the log: the message's metadata are the record's headers.
+func Marshaler() kafka.Marshaler {
+	return kafka.HeaderMarshaler{Key: event.MessageKey, UUID: event.MessageUUID, Timestamp: event.MessageTime}
+}
+
+// History returns the function by which a store reads records of the log again: those at the given positions, decoded. A
+// record that the log no longer has, or that cannot be decoded any more, is left out.
+func History(r *kafka.Reader, topic string, d *Decoder) func(context.Context, []projections.Position) ([]lifecycle.Observation, error) {
+	return func(ctx context.Context, at []projections.Position) ([]lifecycle.Observation, error) {
+		ranges := make([]kafka.Range, len(at))
+		for i, p := range at {
+			ranges[i] = kafka.Range{Topic: topic, Partition: p.Partition, From: p.Offset, To: p.Offset + 1}
+		}
+		var out []lifecycle.Observation
+		err := r.Read(ctx, ranges, func(record kafka.Record) error {
+			m, err := Marshaler().Unmarshal(record)
+			if err != nil {
+				return err
+			}
+			out = append(out, d.Decode(m).Observations...)
+			return nil
+		})
+		return out, err
+	}
+}
