@@ -13,6 +13,8 @@ type stored struct {
 	observations int64
 	marks        int64 // anomalies of the state, and wants
 	digest       lifecycle.Digest
+	seen, hashes []byte // the entity's observations; see schema.go
+	spilled      int64
 	summary      []byte
 }
 
@@ -27,6 +29,13 @@ type folded struct {
 // entity writes the items of one entity. They are sorted by observation, and by which delivery counts first.
 func (a *attempt) entity(items []item) error {
 	fresh := items[0].num > a.base
+	var old stored
+	if !fresh {
+		var err error
+		if old, err = a.w.load(items[0].num); err != nil {
+			return err
+		}
+	}
 	var joins []*item
 	var added int64
 	anew := false
@@ -38,7 +47,7 @@ func (a *attempt) entity(items []item) error {
 		run := items[start:end]
 		start = end
 		a.repeated += len(run) - 1
-		outcome, err := a.observe(run)
+		outcome, err := a.observe(&old, run)
 		if err != nil {
 			return err
 		}
@@ -59,18 +68,11 @@ func (a *attempt) entity(items []item) error {
 	if len(joins) == 0 && !anew {
 		return nil
 	}
-	var old stored
-	if !fresh {
-		var err error
-		if old, err = a.w.load(items[0].num); err != nil {
-			return err
-		}
-	}
 	var f folded
 	var ok bool
 	var err error
 	if anew {
-		f, ok, err = a.foldAnew(items)
+		f, ok, err = a.foldAnew(&old, items)
 	} else {
 		f, ok, err = a.foldOnto(&old, joins)
 	}
@@ -85,10 +87,13 @@ func (a *attempt) entity(items []item) error {
 func (w *writer) load(num int64) (stored, error) {
 	var s stored
 	found := false
-	err := w.c.query(`SELECT observations, marks, digest, summary FROM entities WHERE num = ?`, func(row []driver.Value) error {
+	err := w.c.query(`SELECT observations, marks, digest, summary, seen, hashes, spilled FROM entities WHERE num = ?`, func(row []driver.Value) error {
 		found = true
 		digest, _ := row[2].([]byte)
 		s.summary, _ = row[3].([]byte)
+		s.seen = []byte(text(row[4]))
+		s.hashes, _ = row[5].([]byte)
+		s.spilled = integer(row[6])
 		s.observations, s.marks, s.digest = integer(row[0]), integer(row[1]), decodeDigest(digest)
 		return nil
 	}, num)
@@ -153,7 +158,7 @@ func (a *attempt) refuse(it *item, reason, detail string) {
 
 // foldAnew folds an entity from all of its observations, since one that was joined counts no longer and a summary cannot
 // be taken apart. What the batch does not hold is read from the log before the next try; ok is then false.
-func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
+func (a *attempt) foldAnew(old *stored, items []item) (f folded, ok bool, err error) {
 	a.refolds++
 	inBatch := make(map[string][]*item)
 	for i := range items {
@@ -162,18 +167,17 @@ func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
 	var all []lifecycle.Observation
 	complete, lost := true, false
 	entity := items[0].obs.Entity
-	err = a.w.c.query(`SELECT observation_id, fingerprint, recorded_at, partition, offset FROM observed WHERE entity = ?`, func(row []driver.Value) error {
+	err = a.w.c.query(`SELECT observation_id, fingerprint, recorded_at, partition, offset FROM observed
+		WHERE num IN (SELECT value FROM json_each(?) UNION ALL SELECT num FROM more WHERE entity = ?)`, func(row []driver.Value) error {
 		id, at := text(row[0]), Position{int32(integer(row[3])), integer(row[4])}
-		counts := func(o *lifecycle.Observation) bool {
-			return fingerprintNumber(o.Fingerprint) == integer(row[1]) && formatTime(o.Recorded) == text(row[2])
-		}
 		for _, it := range inBatch[id] {
-			if counts(it.obs) {
+			if it.pos == at {
 				all = append(all, *it.obs)
 				return nil
 			}
 		}
-		if o, there := a.history[historyKey{entity, id}]; there && counts(&o) {
+		o, there := a.history[historyKey{entity, id}]
+		if there && fingerprintNumber(o.Fingerprint) == integer(row[1]) && formatTime(o.Recorded) == text(row[2]) {
 			all = append(all, o)
 			return nil
 		}
@@ -181,7 +185,7 @@ func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
 		lost = lost || a.asked[at]
 		a.missing[at] = true
 		return nil
-	}, items[0].num)
+	}, string(old.seen), items[0].num)
 	switch {
 	case err != nil:
 		return f, false, err

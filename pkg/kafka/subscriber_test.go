@@ -13,7 +13,7 @@ import (
 	"github.com/hookfold/hookfold/pkg/kafka/embedded"
 )
 
-func broker(t *testing.T, topic string, partitions int32) kafka.Config {
+func broker(t testing.TB, topic string, partitions int32) kafka.Config {
 	t.Helper()
 	b, err := embedded.Start(embedded.Config{Partitions: map[string]int32{topic: partitions}})
 	require.NoError(t, err)
