@@ -125,7 +125,7 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 			for end < len(a.items) && a.items[end].num == a.items[start].num {
 				end++
 			}
-			if err := a.entity(a.items[start:end]); err != nil {
+			if err := a.guarded(a.items[start:end]); err != nil {
 				return err
 			}
 			start = end
@@ -143,6 +143,16 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		return nil, nil
 	}
 	return spans, err
+}
+
+// guarded is entity, but a panic refuses only the observations that are at fault.
+func (a *attempt) guarded(items []item) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = a.isolate(items, p)
+		}
+	}()
+	return a.entity(items)
 }
 
 // gather collects the observations that can be folded, and notes the facts that are parked.
@@ -177,6 +187,10 @@ func (a *attempt) gather() error {
 		}
 	}
 	return nil
+}
+
+func panicDetail(o *lifecycle.Observation, panicked any) string {
+	return fmt.Sprintf("folding %s into kind %s panicked with a %T: this is a fault of the program", o.Type, o.Entity.Kind, panicked)
 }
 
 func refusal(o *lifecycle.Observation, reason, detail string) *Parked {

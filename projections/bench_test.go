@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sort"
 	"strconv"
 	"sync"
 	"testing"
@@ -27,7 +28,9 @@ type history struct {
 	next    int64
 }
 
-func newHistory(entities, each int) *history {
+// Within "spread" events of each other the order is random; 0 means over the whole history. Live traffic is near: an
+// entity's events follow one another within minutes. Over the whole history is the worst case.
+func newHistory(entities, each, spread int) *history {
 	h := &history{order: make([]int32, 0, entities*each), seen: make([]uint8, entities), ids: make([]string, entities)}
 	r := rand.New(rand.NewPCG(1, 2))
 	raw := make([]byte, 700)
@@ -45,8 +48,30 @@ func newHistory(entities, each int) *history {
 			h.order = append(h.order, int32(e))
 		}
 	}
-	r.Shuffle(len(h.order), func(i, j int) { h.order[i], h.order[j] = h.order[j], h.order[i] })
+	if spread == 0 {
+		spread = len(h.order)
+	}
+	at := make([]int, len(h.order)) // when each event comes
+	for i := range at {
+		at[i] = i + r.IntN(spread)
+	}
+	if spread == len(h.order) {
+		at = r.Perm(len(h.order))
+	}
+	sort.Sort(byTime{at, h.order})
 	return h
+}
+
+type byTime struct {
+	at    []int
+	order []int32
+}
+
+func (b byTime) Len() int           { return len(b.at) }
+func (b byTime) Less(i, j int) bool { return b.at[i] < b.at[j] }
+func (b byTime) Swap(i, j int) {
+	b.at[i], b.at[j] = b.at[j], b.at[i]
+	b.order[i], b.order[j] = b.order[j], b.order[i]
 }
 
 // facts makes the next n events.
@@ -85,14 +110,19 @@ func BenchmarkStore(b *testing.B) {
 	if n, err := strconv.Atoi(os.Getenv("HOOKFOLD_BENCH_ENTITIES")); err == nil {
 		entities = n
 	}
-	for _, size := range []int{1_000, 20_000, 50_000} {
-		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+	for _, p := range []struct{ spread, size int }{{50_000, 1_000}, {50_000, 20_000}, {0, 1_000}, {0, 20_000}, {0, 50_000}} {
+		size := p.size
+		name := fmt.Sprintf("near/batch=%d", size)
+		if p.spread == 0 {
+			name = fmt.Sprintf("random/batch=%d", size)
+		}
+		b.Run(name, func(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
 				c := testConfig(b)
 				c.MaxBatch = size
 				s := open(b, c)
-				h := newHistory(entities, 5)
+				h := newHistory(entities, 5, p.spread)
 				for int(h.next) < len(h.order) {
 					facts := h.facts(size)
 					b.StartTimer()
@@ -112,7 +142,7 @@ func BenchmarkStore(b *testing.B) {
 func BenchmarkCommit(b *testing.B) {
 	c := testConfig(b)
 	s := open(b, c)
-	h := newHistory(200_000, 5)
+	h := newHistory(200_000, 5, 50_000)
 	var mu sync.Mutex
 	var facts []Fact
 	b.SetParallelism(5_000)
@@ -121,7 +151,7 @@ func BenchmarkCommit(b *testing.B) {
 			mu.Lock()
 			if len(facts) == 0 {
 				if facts = h.facts(1_000); len(facts) == 0 {
-					h = newHistory(200_000, 5)
+					h = newHistory(200_000, 5, 50_000)
 					facts = h.facts(1_000)
 				}
 			}

@@ -69,12 +69,12 @@ func (a *attempt) entity(items []item) error {
 		return nil
 	}
 	var f folded
-	var ok bool
 	var err error
+	ok := true
 	if anew {
 		f, ok, err = a.foldAnew(&old, items)
 	} else {
-		f, ok, err = a.foldOnto(&old, joins)
+		f, err = foldOnto(&old, joins)
 	}
 	if err != nil || !ok {
 		return err
@@ -103,51 +103,61 @@ func (w *writer) load(num int64) (stored, error) {
 	return s, err
 }
 
-// foldOnto joins observations to what is stored. Where that panics, the observations at fault are found one by one and
-// refused; ok is then false.
-func (a *attempt) foldOnto(old *stored, joins []*item) (f folded, ok bool, err error) {
-	var base lifecycle.Summary
+// foldOnto joins observations to what is stored.
+func foldOnto(old *stored, joins []*item) (f folded, err error) {
+	var sum lifecycle.Summary
 	if old.summary != nil {
-		if base, err = lifecycle.DecodeSummary(old.summary); err != nil {
-			return f, false, err
+		if sum, err = lifecycle.DecodeSummary(old.summary); err != nil {
+			return f, err
 		}
 	}
-	observations := make([]*lifecycle.Observation, len(joins))
-	for i, it := range joins {
-		observations[i] = it.obs
+	l := joins[0].kind.lc
+	for _, it := range joins {
+		sum = l.Join(sum, l.Observe(it.obs))
 	}
-	l, entity := joins[0].kind.lc, joins[0].obs.Entity
-	if f, panicked := fold(l, entity, base, observations...); panicked == nil {
-		return f, true, nil
-	}
-	for i, it := range joins {
-		next, panicked := fold(l, entity, base, observations[i])
-		if panicked != nil {
-			a.refuse(it, ReasonPanic, fmt.Sprintf("folding %s into kind %s panicked with a %T", it.obs.Type, it.kind.kindKey.kind, panicked))
-			continue
-		}
-		base = next.summary
-	}
-	if !a.again { // each alone folds, only together they do not
-		it := joins[len(joins)-1]
-		a.refuse(it, ReasonPanic, fmt.Sprintf("folding %s into kind %s panicked", it.obs.Type, it.kind.kindKey.kind))
-	}
-	return folded{}, false, nil
-}
-
-// fold is pure. It returns what a panic was called with.
-func fold(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary, observations ...*lifecycle.Observation) (f folded, panicked any) {
-	defer func() { panicked = recover() }()
-	for _, o := range observations {
-		sum = l.Join(sum, l.Observe(o))
-	}
-	return finish(l, e, sum), nil
+	return finish(l, joins[0].obs.Entity, sum), nil
 }
 
 func finish(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary) folded {
 	f := folded{summary: sum, state: l.State(sum), encoded: sum.AppendBinary(nil)}
 	f.digest = lifecycle.DigestOf(e, f.encoded)
 	return f
+}
+
+// isolate finds which of an entity's observations make its fold panic, by folding one after the other; all are refused
+// where none does so alone.
+func (a *attempt) isolate(items []item, panicked any) error {
+	var base stored
+	if num := items[0].num; num <= a.base {
+		var err error
+		if base, err = a.w.load(num); err != nil {
+			return err
+		}
+	}
+	found := false
+	for i := range items {
+		f, p := foldOne(&base, &items[i])
+		if p == nil {
+			base.summary = f.encoded
+			continue
+		}
+		found = true
+		a.refuse(&items[i], ReasonPanic, panicDetail(items[i].obs, p))
+	}
+	for i := 0; !found && i < len(items); i++ {
+		a.refuse(&items[i], ReasonPanic, panicDetail(items[i].obs, panicked))
+	}
+	return nil
+}
+
+func foldOne(base *stored, it *item) (f folded, panicked any) {
+	defer func() { panicked = recover() }()
+	it.kind.lc.Label(it.obs.Status)
+	f, err := foldOnto(base, []*item{it})
+	if err != nil {
+		panic(err)
+	}
+	return f, nil
 }
 
 // refuse leaves an observation out of the next try and parks its record.
@@ -199,18 +209,8 @@ func (a *attempt) foldAnew(old *stored, items []item) (f folded, ok bool, err er
 		return f, false, nil
 	}
 	l := items[0].kind.lc
-	func() {
-		defer func() {
-			if p := recover(); p != nil {
-				for i := range items {
-					a.refuse(&items[i], ReasonPanic, fmt.Sprintf("folding kind %s anew panicked with a %T", items[i].kind.kindKey.kind, p))
-				}
-			}
-		}()
-		sum, _ := l.Fold(all)
-		f, ok = finish(l, entity, sum), true
-	}()
-	return f, ok, nil
+	sum, _ := l.Fold(all) // a panic refuses the entity's items; see guarded
+	return finish(l, entity, sum), true, nil
 }
 
 // readHistory reads from the log what the last try missed.
