@@ -39,6 +39,7 @@ type cli struct {
 	Up      upCmd      `cmd:"" help:"Everything in one process, on the embedded log."`
 	Ingest  ingestCmd  `cmd:"" help:"The endpoint alone, against Kafka."`
 	Worker  workerCmd  `cmd:"" help:"A consumer alone, against Kafka."`
+	Explain explainCmd `cmd:"" help:"Why is this entity in this state?"`
 	Config  configCmd  `cmd:"" help:"Check the configuration, or print it with its secrets hidden."`
 	Version versionCmd `cmd:"" help:"Which version this is."`
 }
