@@ -86,7 +86,7 @@ func (w *writer) setUp(c *Config) error {
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
 		fmt.Sprintf("PRAGMA cache_size = -%d", c.CacheBytes>>10),
-		"PRAGMA wal_autocheckpoint = 32768",
+		"PRAGMA wal_autocheckpoint = 0", // see checkpoint.go
 		"PRAGMA journal_size_limit = 268435456",
 		"PRAGMA temp_store = MEMORY",
 	} {
