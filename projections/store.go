@@ -64,11 +64,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		}
 		s.lifecycles[key] = l
 	}
-	if s.metrics, err = newMetrics(c.Registerer); err != nil {
-		return nil, err
-	}
 	if s.w, err = openWriter(ctx, &s.config); err != nil {
 		return nil, err
+	}
+	if s.metrics, err = newMetrics(c.Registerer); err != nil {
+		return nil, errors.Join(err, s.w.close())
 	}
 	go s.run()
 	go s.checkpoints()
@@ -267,6 +267,7 @@ func (s *Store) Close() error {
 	<-s.stopped
 	close(s.full)
 	<-s.checkpointed
+	s.metrics.unregister(s.config.Registerer)
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	if s.w == nil {
