@@ -120,15 +120,8 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		if err := a.resolve(); err != nil {
 			return err
 		}
-		for start := 0; start < len(a.items); {
-			end := start + 1
-			for end < len(a.items) && a.items[end].num == a.items[start].num {
-				end++
-			}
-			if err := a.guarded(a.items[start:end]); err != nil {
-				return err
-			}
-			start = end
+		if err := a.entities(); err != nil {
+			return err
 		}
 		if a.again {
 			return errAgain
@@ -143,16 +136,6 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		return nil, nil
 	}
 	return spans, err
-}
-
-// guarded is entity, but a panic refuses only the observations that are at fault.
-func (a *attempt) guarded(items []item) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = a.isolate(items, p)
-		}
-	}()
-	return a.entity(items)
 }
 
 // gather collects the observations that can be folded, and notes the facts that are parked.

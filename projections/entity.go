@@ -26,18 +26,20 @@ type folded struct {
 	digest  lifecycle.Digest
 }
 
-// entity writes the items of one entity. They are sorted by observation, and by which delivery counts first.
-func (a *attempt) entity(items []item) error {
-	fresh := items[0].num > a.base
-	var old stored
-	if !fresh {
-		var err error
-		if old, err = a.w.load(items[0].num); err != nil {
-			return err
+// observeEntity writes the timeline rows of one entity, and says what there is to fold. The items are sorted by observation, and by
+// which delivery counts first.
+func (a *attempt) observeEntity(items []item) (w work, err error) {
+	w = work{items: items, fresh: items[0].num > a.base}
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked = p
+		}
+	}()
+	if !w.fresh {
+		if w.old, err = a.w.load(items[0].num); err != nil {
+			return w, err
 		}
 	}
-	var joins []*item
-	var added int64
 	anew := false
 	for start := 0; start < len(items); {
 		end := start + 1
@@ -46,41 +48,28 @@ func (a *attempt) entity(items []item) error {
 		}
 		run := items[start:end]
 		start = end
-		a.repeated += len(run) - 1
-		outcome, err := a.observe(&old, run)
+		outcome, err := a.observe(&w.old, run)
 		if err != nil {
-			return err
+			return w, err
 		}
+		a.repeated += len(run)
 		switch outcome {
 		case outcomeAdded:
-			added++
-			joins = append(joins, &run[0])
+			a.repeated--
+			w.added++
+			w.joins = append(w.joins, &run[0])
 		case outcomeEarlier:
-			a.repeated++
-			joins = append(joins, &run[0])
+			w.joins = append(w.joins, &run[0])
 		case outcomeAnew:
-			a.repeated++
 			anew = true
 		case outcomeNothing:
-			a.repeated++
 		}
 	}
-	if len(joins) == 0 && !anew {
-		return nil
-	}
-	var f folded
-	var err error
-	ok := true
 	if anew {
-		f, ok, err = a.foldAnew(&old, items)
-	} else {
-		f, err = foldOnto(&old, joins)
+		w.joins = nil
+		w.f, w.done, err = a.foldAnew(&w.old, items)
 	}
-	if err != nil || !ok {
-		return err
-	}
-	a.delta = a.delta.Add(f.digest).Sub(old.digest)
-	return a.w.store(&items[0], &old, &f, old.observations+added, fresh)
+	return w, err
 }
 
 // load reads an entity that is in the file.

@@ -25,6 +25,7 @@ type subscription struct {
 	cancel  context.CancelFunc
 	client  *kgo.Client
 	abort   context.CancelFunc // ends the client's requests, also those that closing it would wait for
+	made    chan struct{}      // closed when client is set: the group may call back before that
 	tracer  *kotel.Tracer
 	release func()
 
@@ -57,6 +58,7 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscri
 	sub := &subscription{
 		Subscriber: s, topic: topic,
 		out:     make(chan *message.Message, handout),
+		made:    make(chan struct{}),
 		closing: make(chan struct{}), killed: make(chan struct{}), ended: make(chan struct{}),
 		parts: map[int32]*partition{}, starved: make(chan struct{}, 1), commits: make(chan struct{}, 1),
 	}
@@ -74,6 +76,7 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscri
 		sub.cancel()
 		return nil, err
 	}
+	close(sub.made)
 	return sub, nil
 }
 
@@ -103,9 +106,12 @@ func (s *subscription) options() []kgo.Opt {
 		kgo.RebalanceTimeout(s.cfg.RebalanceTimeout),
 		kgo.HeartbeatInterval(s.cfg.HeartbeatInterval),
 		kgo.AdjustFetchOffsetsFn(s.adjust),
-		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { s.assigned(ctx, ps[s.topic]) }),
-		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { s.revoked(ctx, ps[s.topic]) }),
-		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { s.lost(ctx, ps[s.topic]) }),
+		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) {
+			<-s.made
+			s.assigned(ctx, ps[s.topic])
+		}),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { <-s.made; s.revoked(ctx, ps[s.topic]) }),
+		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { <-s.made; s.lost(ctx, ps[s.topic]) }),
 	)
 	if s.cfg.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(s.cfg.InstanceID))
@@ -165,7 +171,7 @@ func (s *subscription) pollOnce(ctx context.Context) (more bool) {
 	if full := s.full(); len(full) > 0 && !s.drained(ctx, full) {
 		return true
 	}
-	fetches := s.client.PollRecords(ctx, 10_000)
+	fetches := s.client.PollRecords(ctx, min(s.shareRecords(), 10_000))
 	if fetches.IsClientClosed() {
 		return false
 	}
