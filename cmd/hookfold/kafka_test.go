@@ -34,18 +34,18 @@ func TestAgainstKafka(t *testing.T) {
 		testSecret, broker.Addrs()[0], dir)), 0o600))
 	in := inProcess(t, "ingest", "--config", file, "--output", "json", "--replication", "1", "--partitions", "3")
 	fold := inProcess(t, "worker", "--config", file, "--output", "json", "--replication", "1", "--partitions", "3")
-	untilReady(t, in["admin"])
-	untilReady(t, fold["admin"])
+	untilReady(t, text(in, "admin"))
+	untilReady(t, text(fold, "admin"))
 
-	require.Equal(t, 200, post(t, in["listen"], "acc_1"))
-	untilRow(t, fold["store"], "select id, status from accounts order by id", "acc_1|active")
+	require.Equal(t, 200, post(t, text(in, "listen"), "acc_1"))
+	untilRow(t, text(fold, "store"), "select id, status from accounts order by id", "acc_1|active")
 
 	require.NoError(t, broker.Kill())
-	require.Equal(t, 503, post(t, in["listen"], "acc_2"))
+	require.Equal(t, 503, post(t, text(in, "listen"), "acc_2"))
 	require.NoError(t, broker.Restart())
-	untilReady(t, in["admin"])
-	require.Equal(t, 200, post(t, in["listen"], "acc_2"))
-	untilRow(t, fold["store"], "select id, status from accounts order by id", "acc_1|active\nacc_2|active")
+	untilReady(t, text(in, "admin"))
+	require.Equal(t, 200, post(t, text(in, "listen"), "acc_2"))
+	untilRow(t, text(fold, "store"), "select id, status from accounts order by id", "acc_1|active\nacc_2|active")
 }
 
 // TestLossyTopicIsRefused: nothing may be recorded in a topic that deletes what it was given.
@@ -74,7 +74,7 @@ func testWorld(ctx context.Context, stdout, stderr io.Writer) *world {
 }
 
 // inProcess runs a command until the end of the test and returns what it says of itself.
-func inProcess(t *testing.T, args ...string) map[string]string {
+func inProcess(t *testing.T, args ...string) map[string]any {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	said, stdout := io.Pipe()
@@ -90,12 +90,18 @@ func inProcess(t *testing.T, args ...string) map[string]string {
 			t.Errorf("%s: exit code %d: %s", args[0], c, stderr.String())
 		}
 	})
-	var report map[string]string
+	var report map[string]any
 	if err := json.NewDecoder(said).Decode(&report); err != nil {
 		cancel()
 		t.Fatalf("%s: %v", args[0], err)
 	}
 	return report
+}
+
+// text is a field of what a command says of itself; an address comes without its scheme.
+func text(report map[string]any, field string) string {
+	s, _ := report[field].(string)
+	return strings.TrimPrefix(s, "http://")
 }
 
 func post(t *testing.T, address, account string) int {
@@ -123,6 +129,17 @@ func untilReady(t *testing.T, admin string) {
 		}
 		return nil
 	})
+}
+
+// readiness is the body of /readyz.
+func readiness(t *testing.T, admin string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + admin + "/readyz")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(body)
 }
 
 func untilRow(t *testing.T, store, text, want string) {
