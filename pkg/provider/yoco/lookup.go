@@ -20,7 +20,7 @@ func decodeLookup(e *event.Event) ([]lifecycle.Observation, error) {
 	}
 	o := provider.Observe(e, e.Kind, e.Entity)
 	switch status := e.Headers[event.HeaderStatus]; {
-	case status == "404":
+	case status == "404", status == "410":
 		return []lifecycle.Observation{o}, nil
 	case !success(status):
 		return nil, provider.Park(provider.ParkedShape, "the look-up was answered with HTTP status %q", status)
