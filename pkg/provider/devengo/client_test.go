@@ -406,3 +406,8 @@ func TestCheckAPI(t *testing.T) {
 		}
 	}
 }
+
+func FuzzAnswers(f *testing.F) {
+	apitest.FuzzAnswers(f, devengo.Provider{}, signedConn("https://api.example.com"), `{"account":{"id":"id-1","status":"active"}}`, `{"payments":[{"id":"a"}],"links":{"next":"?page=3"}}`,
+		`{"webhook":{"id":"w"}}`, `{"webhooks":[{}],"meta":{"pagination":{"total_items":1e9}}}`)
+}

@@ -214,3 +214,7 @@ func TestCheckAPI(t *testing.T) {
 		}
 	}
 }
+
+func FuzzAnswers(f *testing.F) {
+	apitest.FuzzAnswers(f, fintoc.New(), apiConn("https://api.example.com"), `{"id":"id-1","object":"transfer"}`, `[{"id":"a","link_token":"x","created_at":"2026-01-01T00:00:00Z"}]`, ` { "widget_token" : "x" } `)
+}

@@ -259,3 +259,7 @@ func TestCheckAPI(t *testing.T) {
 		t.Error("webhooks are managed with the key, not with the token")
 	}
 }
+
+func FuzzAnswers(f *testing.F) {
+	apitest.FuzzAnswers(f, yoco.New(), apiConn("https://api.example.com", token), `{"id":"id-1","status":"completed"}`, `{"data":[{"id":"a"}],"next_cursor":"b"}`, `{"subscriptions":[{"id":"a","secret":"whsec_x"}]}`)
+}
