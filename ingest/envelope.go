@@ -34,7 +34,8 @@ func envelope(p provider.Provider, d *provider.Delivery, evidence provider.Evide
 		sum := sha256.Sum256(d.Body)
 		e.ID = "sha256:" + hex.EncodeToString(sum[:])
 	}
-	if said.Type == "" || !event.Printable(e.Type) {
+	if said.Type == "" || !event.Printable(e.Type) || e.IsLookup() {
+		// No delivery, whatever its body or its URL says, may pass for the answer to a look-up.
 		e.Type = p.Name() + "." + unnamed
 	}
 	if e.Kind == "" || e.Entity == "" || strings.Contains(e.Kind, "/") || !event.Printable(e.Subject()) {

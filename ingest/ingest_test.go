@@ -182,6 +182,12 @@ func TestNothingIsReadTwiceTheSameIntoTwoEvents(t *testing.T) {
 	require.NotContains(t, log.messages[0].Metadata, "ce_subject")
 }
 
+func TestNoDeliveryPassesForAnAnswerToALookup(t *testing.T) {
+	log := &recorder{}
+	post(handler(t, log, nil), "/webhooks/test", []byte(`{"id":"evt_1","type":"lookup","thing":"t"}`), nil)
+	require.Equal(t, "signer.unknown", log.messages[0].Metadata["ce_type"])
+}
+
 func TestStructuredCloudEventsAreNotQuoted(t *testing.T) {
 	log := &recorder{}
 	post(handler(t, log, nil), "/webhooks/test", body, func(r *http.Request) { r.Header.Set("Content-Type", "application/cloudevents+json") })

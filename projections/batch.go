@@ -89,7 +89,10 @@ func (s *Store) write(facts []Fact) (err error) {
 			break
 		}
 		s.w.forget()
-		if err := a.readHistory(ctx); err != nil {
+		reading, cancel := context.WithTimeout(ctx, historyTimeout)
+		err = a.readHistory(reading)
+		cancel()
+		if err != nil {
 			return fmt.Errorf("projections: reading the log again to fold an entity anew: %w", err)
 		}
 	}
@@ -102,6 +105,9 @@ func (s *Store) write(facts []Fact) (err error) {
 	s.metrics.seconds.Observe(time.Since(start).Seconds())
 	return nil
 }
+
+// historyTimeout bounds how long a batch waits for the log to be read again, so that Close ends.
+const historyTimeout = 8 * time.Second
 
 // errAgain rolls a try back.
 var errAgain = errors.New("the batch is tried again")
@@ -120,15 +126,8 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		if err := a.resolve(); err != nil {
 			return err
 		}
-		for start := 0; start < len(a.items); {
-			end := start + 1
-			for end < len(a.items) && a.items[end].num == a.items[start].num {
-				end++
-			}
-			if err := a.entity(a.items[start:end]); err != nil {
-				return err
-			}
-			start = end
+		if err := a.entities(); err != nil {
+			return err
 		}
 		if a.again {
 			return errAgain
@@ -139,9 +138,10 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		spans, err = a.progress()
 		return err
 	})
-	if a.again {
+	if errors.Is(err, errAgain) {
 		return nil, nil
 	}
+	a.again = false
 	return spans, err
 }
 
@@ -177,6 +177,10 @@ func (a *attempt) gather() error {
 		}
 	}
 	return nil
+}
+
+func panicDetail(o *lifecycle.Observation, panicked any) string {
+	return fmt.Sprintf("folding %s into kind %s panicked with a %T: this is a fault of the program", o.Type, o.Entity.Kind, panicked)
 }
 
 func refusal(o *lifecycle.Observation, reason, detail string) *Parked {

@@ -13,6 +13,8 @@ type stored struct {
 	observations int64
 	marks        int64 // anomalies of the state, and wants
 	digest       lifecycle.Digest
+	seen, hashes []byte // the entity's observations; see schema.go
+	spilled      int64
 	summary      []byte
 }
 
@@ -24,11 +26,20 @@ type folded struct {
 	digest  lifecycle.Digest
 }
 
-// entity writes the items of one entity. They are sorted by observation, and by which delivery counts first.
-func (a *attempt) entity(items []item) error {
-	fresh := items[0].num > a.base
-	var joins []*item
-	var added int64
+// observeEntity writes the timeline rows of one entity, and says what there is to fold. The items are sorted by observation, and by
+// which delivery counts first.
+func (a *attempt) observeEntity(items []item) (w work, err error) {
+	w = work{items: items, fresh: items[0].num > a.base}
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked = p
+		}
+	}()
+	if !w.fresh {
+		if w.old, err = a.w.load(items[0].num); err != nil {
+			return w, err
+		}
+	}
 	anew := false
 	for start := 0; start < len(items); {
 		end := start + 1
@@ -37,58 +48,41 @@ func (a *attempt) entity(items []item) error {
 		}
 		run := items[start:end]
 		start = end
-		a.repeated += len(run) - 1
-		outcome, err := a.observe(run)
+		outcome, err := a.observe(&w.old, run)
 		if err != nil {
-			return err
+			return w, err
 		}
+		a.repeated += len(run)
 		switch outcome {
 		case outcomeAdded:
-			added++
-			joins = append(joins, &run[0])
+			a.repeated--
+			w.added++
+			w.joins = append(w.joins, &run[0])
 		case outcomeEarlier:
-			a.repeated++
-			joins = append(joins, &run[0])
+			w.joins = append(w.joins, &run[0])
 		case outcomeAnew:
-			a.repeated++
 			anew = true
 		case outcomeNothing:
-			a.repeated++
 		}
 	}
-	if len(joins) == 0 && !anew {
-		return nil
-	}
-	var old stored
-	if !fresh {
-		var err error
-		if old, err = a.w.load(items[0].num); err != nil {
-			return err
-		}
-	}
-	var f folded
-	var ok bool
-	var err error
 	if anew {
-		f, ok, err = a.foldAnew(items)
-	} else {
-		f, ok, err = a.foldOnto(&old, joins)
+		w.joins = nil
+		w.f, w.done, err = a.foldAnew(&w.old, items)
 	}
-	if err != nil || !ok {
-		return err
-	}
-	a.delta = a.delta.Add(f.digest).Sub(old.digest)
-	return a.w.store(&items[0], &old, &f, old.observations+added, fresh)
+	return w, err
 }
 
 // load reads an entity that is in the file.
 func (w *writer) load(num int64) (stored, error) {
 	var s stored
 	found := false
-	err := w.c.query(`SELECT observations, marks, digest, summary FROM entities WHERE num = ?`, func(row []driver.Value) error {
+	err := w.c.query(`SELECT observations, marks, digest, summary, seen, hashes, spilled FROM entities WHERE num = ?`, func(row []driver.Value) error {
 		found = true
 		digest, _ := row[2].([]byte)
 		s.summary, _ = row[3].([]byte)
+		s.seen = []byte(text(row[4]))
+		s.hashes, _ = row[5].([]byte)
+		s.spilled = integer(row[6])
 		s.observations, s.marks, s.digest = integer(row[0]), integer(row[1]), decodeDigest(digest)
 		return nil
 	}, num)
@@ -98,51 +92,61 @@ func (w *writer) load(num int64) (stored, error) {
 	return s, err
 }
 
-// foldOnto joins observations to what is stored. Where that panics, the observations at fault are found one by one and
-// refused; ok is then false.
-func (a *attempt) foldOnto(old *stored, joins []*item) (f folded, ok bool, err error) {
-	var base lifecycle.Summary
+// foldOnto joins observations to what is stored.
+func foldOnto(old *stored, joins []*item) (f folded, err error) {
+	var sum lifecycle.Summary
 	if old.summary != nil {
-		if base, err = lifecycle.DecodeSummary(old.summary); err != nil {
-			return f, false, err
+		if sum, err = lifecycle.DecodeSummary(old.summary); err != nil {
+			return f, err
 		}
 	}
-	observations := make([]*lifecycle.Observation, len(joins))
-	for i, it := range joins {
-		observations[i] = it.obs
+	l := joins[0].kind.lc
+	for _, it := range joins {
+		sum = l.Join(sum, l.Observe(it.obs))
 	}
-	l, entity := joins[0].kind.lc, joins[0].obs.Entity
-	if f, panicked := fold(l, entity, base, observations...); panicked == nil {
-		return f, true, nil
-	}
-	for i, it := range joins {
-		next, panicked := fold(l, entity, base, observations[i])
-		if panicked != nil {
-			a.refuse(it, ReasonPanic, fmt.Sprintf("folding %s into kind %s panicked with a %T", it.obs.Type, it.kind.kindKey.kind, panicked))
-			continue
-		}
-		base = next.summary
-	}
-	if !a.again { // each alone folds, only together they do not
-		it := joins[len(joins)-1]
-		a.refuse(it, ReasonPanic, fmt.Sprintf("folding %s into kind %s panicked", it.obs.Type, it.kind.kindKey.kind))
-	}
-	return folded{}, false, nil
-}
-
-// fold is pure. It returns what a panic was called with.
-func fold(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary, observations ...*lifecycle.Observation) (f folded, panicked any) {
-	defer func() { panicked = recover() }()
-	for _, o := range observations {
-		sum = l.Join(sum, l.Observe(o))
-	}
-	return finish(l, e, sum), nil
+	return finish(l, joins[0].obs.Entity, sum), nil
 }
 
 func finish(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary) folded {
 	f := folded{summary: sum, state: l.State(sum), encoded: sum.AppendBinary(nil)}
 	f.digest = lifecycle.DigestOf(e, f.encoded)
 	return f
+}
+
+// isolate finds which of an entity's observations make its fold panic, by folding one after the other; all are refused
+// where none does so alone.
+func (a *attempt) isolate(items []item, panicked any) error {
+	var base stored
+	if num := items[0].num; num <= a.base {
+		var err error
+		if base, err = a.w.load(num); err != nil {
+			return err
+		}
+	}
+	found := false
+	for i := range items {
+		f, p := foldOne(&base, &items[i])
+		if p == nil {
+			base.summary = f.encoded
+			continue
+		}
+		found = true
+		a.refuse(&items[i], ReasonPanic, panicDetail(items[i].obs, p))
+	}
+	for i := 0; !found && i < len(items); i++ {
+		a.refuse(&items[i], ReasonPanic, panicDetail(items[i].obs, panicked))
+	}
+	return nil
+}
+
+func foldOne(base *stored, it *item) (f folded, panicked any) {
+	defer func() { panicked = recover() }()
+	it.kind.lc.Label(it.obs.Status)
+	f, err := foldOnto(base, []*item{it})
+	if err != nil {
+		panic(err)
+	}
+	return f, nil
 }
 
 // refuse leaves an observation out of the next try and parks its record.
@@ -153,7 +157,7 @@ func (a *attempt) refuse(it *item, reason, detail string) {
 
 // foldAnew folds an entity from all of its observations, since one that was joined counts no longer and a summary cannot
 // be taken apart. What the batch does not hold is read from the log before the next try; ok is then false.
-func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
+func (a *attempt) foldAnew(old *stored, items []item) (f folded, ok bool, err error) {
 	a.refolds++
 	inBatch := make(map[string][]*item)
 	for i := range items {
@@ -162,18 +166,17 @@ func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
 	var all []lifecycle.Observation
 	complete, lost := true, false
 	entity := items[0].obs.Entity
-	err = a.w.c.query(`SELECT observation_id, fingerprint, recorded_at, partition, offset FROM observed WHERE entity = ?`, func(row []driver.Value) error {
+	err = a.w.c.query(`SELECT observation_id, fingerprint, recorded_at, partition, offset FROM observed
+		WHERE num IN (SELECT value FROM json_each(?) UNION ALL SELECT num FROM more WHERE entity = ?)`, func(row []driver.Value) error {
 		id, at := text(row[0]), Position{int32(integer(row[3])), integer(row[4])}
-		counts := func(o *lifecycle.Observation) bool {
-			return fingerprintNumber(o.Fingerprint) == integer(row[1]) && formatTime(o.Recorded) == text(row[2])
-		}
 		for _, it := range inBatch[id] {
-			if counts(it.obs) {
+			if it.pos == at {
 				all = append(all, *it.obs)
 				return nil
 			}
 		}
-		if o, there := a.history[historyKey{entity, id}]; there && counts(&o) {
+		o, there := a.history[historyKey{entity, id}]
+		if there && fingerprintNumber(o.Fingerprint) == integer(row[1]) && formatTime(o.Recorded) == text(row[2]) {
 			all = append(all, o)
 			return nil
 		}
@@ -181,7 +184,7 @@ func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
 		lost = lost || a.asked[at]
 		a.missing[at] = true
 		return nil
-	}, items[0].num)
+	}, string(old.seen), items[0].num)
 	switch {
 	case err != nil:
 		return f, false, err
@@ -195,18 +198,8 @@ func (a *attempt) foldAnew(items []item) (f folded, ok bool, err error) {
 		return f, false, nil
 	}
 	l := items[0].kind.lc
-	func() {
-		defer func() {
-			if p := recover(); p != nil {
-				for i := range items {
-					a.refuse(&items[i], ReasonPanic, fmt.Sprintf("folding kind %s anew panicked with a %T", items[i].kind.kindKey.kind, p))
-				}
-			}
-		}()
-		sum, _ := l.Fold(all)
-		f, ok = finish(l, entity, sum), true
-	}()
-	return f, ok, nil
+	sum, _ := l.Fold(all) // a panic refuses the entity's items; see guarded
+	return finish(l, entity, sum), true, nil
 }
 
 // readHistory reads from the log what the last try missed.

@@ -2,8 +2,10 @@ package projections
 
 import (
 	"database/sql/driver"
-	"fmt"
+	"encoding/binary"
+	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
@@ -19,29 +21,119 @@ const (
 	outcomeAnew                   // another delivery counts than the one that was joined: fold the entity anew
 )
 
+// maxSeen is how many observations an entity lists in its own row. With more, the list moves to a table: the row is
+// written with every observation, and must stay small.
+const maxSeen = 64
+
 // observe writes the timeline row of one observation; run are its deliveries in the batch, the one that counts first.
-func (a *attempt) observe(run []item) (outcome, error) {
+func (a *attempt) observe(old *stored, run []item) (outcome, error) {
 	it := &run[0]
 	form, err := a.w.form(it.obs, it.kind.lc)
 	if err != nil {
 		return 0, err
 	}
-	err = a.w.c.exec(`INSERT INTO observed VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	hash := hashOf(it.obs.ID)
+	known, found, err := a.w.find(it.num, old, it.obs.ID, hash)
+	if err != nil {
+		return 0, err
+	}
+	if found {
+		return a.meet(run, form, &known)
+	}
+	if len(old.hashes) >= 4*maxSeen {
+		if err := a.w.spill(it.num, old); err != nil {
+			return 0, err
+		}
+	}
+	a.w.lastSeen++
+	old.add(a.w.lastSeen, hash)
+	err = a.w.c.exec(`INSERT INTO observed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.w.lastSeen,
 		it.num, it.obs.ID, form, nullTime(it.obs.Occurred), formatTime(it.obs.Recorded),
 		int64(it.pos.Partition), it.pos.Offset, fingerprintNumber(it.obs.Fingerprint))
-	switch {
-	case isConstraint(err):
-		return a.meet(run, form)
-	case err != nil:
-		return 0, err
-	case len(run) > 1:
-		return outcomeAdded, a.noteBodies(run, it.obs.Fingerprint, nil)
+	if err == nil && len(run) > 1 {
+		err = a.noteBodies(run, it.obs.Fingerprint, nil)
 	}
-	return outcomeAdded, nil
+	return outcomeAdded, err
+}
+
+func hashOf(id string) uint32 {
+	h := uint32(2166136261) // FNV-1a
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	return h
+}
+
+// add lists an observation's row.
+func (s *stored) add(num int64, hash uint32) {
+	if len(s.hashes) == 0 {
+		s.seen = append(s.seen[:0], '[')
+	} else {
+		s.seen[len(s.seen)-1] = ','
+	}
+	s.seen = append(strconv.AppendInt(s.seen, num, 10), ']')
+	s.hashes = binary.BigEndian.AppendUint32(s.hashes, hash)
+}
+
+// nums are the rows that are listed in seen.
+func (s *stored) nums() (out []int64, err error) {
+	return out, json.Unmarshal(s.seen, &out)
+}
+
+// spill moves an entity's list to the table for long ones.
+func (w *writer) spill(num int64, s *stored) error {
+	nums, err := s.nums()
+	for i := 0; err == nil && i < len(nums); i++ {
+		err = w.c.exec(`INSERT INTO more VALUES (?, ?, ?)`, num, int64(binary.BigEndian.Uint32(s.hashes[4*i:])), nums[i])
+	}
+	s.spilled += int64(len(nums))
+	s.seen, s.hashes = append(s.seen[:0], "[]"...), s.hashes[:0]
+	return err
+}
+
+// find looks for the timeline row of an observation.
+func (w *writer) find(num int64, s *stored, id string, hash uint32) (d delivery, found bool, err error) {
+	var candidates []int64
+	for i := 0; i+4 <= len(s.hashes); i += 4 {
+		if binary.BigEndian.Uint32(s.hashes[i:]) != hash {
+			continue
+		}
+		nums, err := s.nums()
+		if err != nil {
+			return d, false, err
+		}
+		candidates = append(candidates, nums[i/4])
+	}
+	if s.spilled > 0 {
+		err := w.c.query(`SELECT num FROM more WHERE entity = ? AND hash = ?`, func(row []driver.Value) error {
+			candidates = append(candidates, integer(row[0]))
+			return nil
+		}, num, int64(hash))
+		if err != nil {
+			return d, false, err
+		}
+	}
+	for _, c := range candidates {
+		err := w.c.query(`SELECT form, occurred_at, recorded_at, partition, offset, fingerprint FROM observed
+			WHERE num = ? AND observation_id = ?`, func(row []driver.Value) (err error) {
+			found = true
+			d = delivery{
+				num: c, form: integer(row[0]), occurred: text(row[1]),
+				pos: Position{int32(integer(row[3])), integer(row[4])}, fingerprint: fingerprintOf(integer(row[5])),
+			}
+			d.recorded, err = time.Parse(time.RFC3339Nano, text(row[2]))
+			return err
+		}, c, id)
+		if found || err != nil {
+			return d, found, err
+		}
+	}
+	return d, false, nil
 }
 
 // delivery is the delivery of an observation that counts so far.
 type delivery struct {
+	num         int64
 	form        int64
 	occurred    string
 	recorded    time.Time
@@ -50,62 +142,31 @@ type delivery struct {
 }
 
 // meet holds the deliveries of a batch against the one that counts so far.
-func (a *attempt) meet(run []item, form int64) (outcome, error) {
+func (a *attempt) meet(run []item, form int64, known *delivery) (outcome, error) {
 	it := &run[0]
-	known, err := a.w.delivery(it.num, it.obs.ID)
+	was := lifecycle.Observation{Recorded: known.recorded, Fingerprint: known.fingerprint}
+	switch {
+	case was.Supersedes(it.obs):
+		return outcomeNothing, a.noteBodies(run, known.fingerprint, nil)
+	case !it.obs.Supersedes(&was) && known.pos.compare(it.pos) <= 0:
+		return outcomeNothing, a.noteBodies(run, known.fingerprint, nil)
+	}
+	// Recorded earlier, or alike and earlier in the log. Where nothing else differs, joining it is exact, since only the
+	// least recorded time is remembered and everything else is there already.
+	result, replaced := outcomeAnew, (*delivery)(nil)
+	if known.fingerprint != it.obs.Fingerprint {
+		replaced = known
+	} else if known.form == form && known.occurred == text(nullTime(it.obs.Occurred)) &&
+		(known.occurred != "" || known.recorded.Equal(it.obs.Recorded)) {
+		result = outcomeEarlier
+	}
+	err := a.w.c.exec(`UPDATE observed SET form = ?, occurred_at = ?, recorded_at = ?, partition = ?, offset = ?, fingerprint = ?
+		WHERE num = ?`, form, nullTime(it.obs.Occurred), formatTime(it.obs.Recorded),
+		int64(it.pos.Partition), it.pos.Offset, fingerprintNumber(it.obs.Fingerprint), known.num)
 	if err != nil {
 		return 0, err
 	}
-	was := lifecycle.Observation{Recorded: known.recorded, Fingerprint: known.fingerprint}
-	result := outcomeNothing
-	counts := it.obs.Fingerprint
-	var replaced *delivery
-	switch {
-	case it.obs.Supersedes(&was):
-		// Recorded earlier: where nothing else differs, joining it is exact, since only the least recorded time is
-		// remembered and everything else is there already.
-		same := known.fingerprint == it.obs.Fingerprint && known.form == form &&
-			!it.obs.Occurred.IsZero() && known.occurred == formatTime(it.obs.Occurred)
-		if result = outcomeAnew; same {
-			result = outcomeEarlier
-		}
-		if known.fingerprint != it.obs.Fingerprint {
-			replaced = &known
-		}
-	case was.Supersedes(it.obs):
-		counts = known.fingerprint
-	case it.pos.compare(known.pos) < 0:
-		result = outcomeNothing // alike: only the place in the log moves
-	default:
-		return outcomeNothing, a.noteBodies(run, counts, nil)
-	}
-	if result != outcomeNothing || counts == it.obs.Fingerprint {
-		err := a.w.c.exec(`UPDATE observed SET form = ?, occurred_at = ?, recorded_at = ?, partition = ?, offset = ?, fingerprint = ?
-			WHERE entity = ? AND observation_id = ?`, form, nullTime(it.obs.Occurred), formatTime(it.obs.Recorded),
-			int64(it.pos.Partition), it.pos.Offset, fingerprintNumber(it.obs.Fingerprint), it.num, it.obs.ID)
-		if err != nil {
-			return 0, err
-		}
-	}
-	return result, a.noteBodies(run, counts, replaced)
-}
-
-func (w *writer) delivery(num int64, id string) (d delivery, err error) {
-	found := false
-	err = w.c.query(`SELECT form, occurred_at, recorded_at, partition, offset, fingerprint FROM observed
-		WHERE entity = ? AND observation_id = ?`, func(row []driver.Value) (err error) {
-		found = true
-		d = delivery{
-			form: integer(row[0]), occurred: text(row[1]),
-			pos: Position{int32(integer(row[3])), integer(row[4])}, fingerprint: fingerprintOf(integer(row[5])),
-		}
-		d.recorded, err = time.Parse(time.RFC3339Nano, text(row[2]))
-		return err
-	}, num, id)
-	if err == nil && !found {
-		err = fmt.Errorf("a timeline row of entity number %d is there and not there: the file is damaged", num)
-	}
-	return d, err
+	return result, a.noteBodies(run, it.obs.Fingerprint, replaced)
 }
 
 // noteBodies keeps the earliest delivery of each body that does not count, and the anomaly that says since when there is

@@ -23,7 +23,7 @@ type rowWriter struct {
 func newRowWriter(f lifecycle.Family) *rowWriter {
 	columns := append([]string{"observations", "marks", "digest", "mode", "status", "provider_status", "created_at", "updated_at",
 		"conflict", "conflicting", "current"}, familyColumns(f)...)
-	columns = append(columns, "object_at", "object_len", "summary")
+	columns = append(columns, "seen", "hashes", "spilled", "object_at", "object_len", "summary")
 	places := strings.Repeat("?, ", len(columns))
 	return &rowWriter{
 		family: f,
@@ -51,7 +51,7 @@ func (w *writer) store(it *item, old *stored, f *folded, observations int64, fre
 	if err != nil {
 		return err
 	}
-	args = append(args, at, length, f.encoded)
+	args = append(args, string(old.seen), old.hashes, old.spilled, at, length, f.encoded)
 	if fresh {
 		args = append(args, it.kind.num, it.obs.Entity.ID, it.num)
 		err = w.c.exec(r.insert, args...)

@@ -24,8 +24,10 @@ func (e *VersionError) Error() string {
 }
 
 // tables are private. Entities, kinds and forms (what is the same for many observations) are numbered, so that rows and
-// indexes stay small. The timeline is clustered by entity; the object that the views show is a part of the summary, not a
-// second copy. bodies holds the deliveries that do not count because another body came first under their id.
+// indexes stay small. observed is only appended to, so that an observation costs no random page; its rows are found by
+// their entity, which lists them in seen (with 32-bit hashes of their ids in hashes, in the same order), or in the table
+// more where they are many. The object that the views show is a part of the summary, not a second copy. bodies holds the
+// deliveries that do not count because another body came first under their id.
 const tables = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE total (one INTEGER PRIMARY KEY CHECK (one = 1), hi INTEGER NOT NULL, lo INTEGER NOT NULL) STRICT;
@@ -43,11 +45,14 @@ CREATE TABLE entities (num INTEGER PRIMARY KEY, kind INTEGER NOT NULL, id TEXT N
 	name TEXT, currency TEXT, identifier TEXT, available INTEGER, total INTEGER,
 	direction TEXT, amount INTEGER, account_id TEXT, parent_id TEXT, reference TEXT, counterparty TEXT,
 	failure_code TEXT, failure_reason TEXT, subject TEXT,
+	seen TEXT NOT NULL, hashes BLOB NOT NULL, spilled INTEGER NOT NULL,
 	object_at INTEGER, object_len INTEGER, summary BLOB NOT NULL,
 	UNIQUE (kind, id)) STRICT;
-CREATE TABLE observed (entity INTEGER NOT NULL, observation_id TEXT NOT NULL, form INTEGER NOT NULL,
+CREATE TABLE observed (num INTEGER PRIMARY KEY, entity INTEGER NOT NULL, observation_id TEXT NOT NULL, form INTEGER NOT NULL,
 	occurred_at TEXT, recorded_at TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
-	fingerprint INTEGER NOT NULL, PRIMARY KEY (entity, observation_id)) STRICT, WITHOUT ROWID;
+	fingerprint INTEGER NOT NULL) STRICT;
+CREATE TABLE more (entity INTEGER NOT NULL, hash INTEGER NOT NULL, num INTEGER NOT NULL,
+	PRIMARY KEY (entity, hash, num)) STRICT, WITHOUT ROWID;
 CREATE TABLE bodies (entity INTEGER NOT NULL, observation_id TEXT NOT NULL, fingerprint INTEGER NOT NULL,
 	recorded_at TEXT NOT NULL, PRIMARY KEY (entity, observation_id, fingerprint)) STRICT, WITHOUT ROWID;
 CREATE TABLE strange (entity INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, first_seen_at TEXT NOT NULL,
@@ -92,14 +97,18 @@ func views() string {
 		}
 		fmt.Fprintf(&b, "\n\tFROM kinds k JOIN entities e ON e.kind = k.num WHERE k.family = '%s';\n", f)
 	}
-	b.WriteString(`
-CREATE VIEW timeline AS SELECT k.connection, k.kind, e.id, o.observation_id, f.type, f.source,
+	timeline := func(rows string) string {
+		return `SELECT k.connection, k.kind, e.id, o.observation_id, f.type, f.source,
 	nullif(f.label, '') AS provider_status, o.occurred_at, o.recorded_at,
 	o.partition AS log_partition, o.offset AS log_offset,
 	CASE WHEN o.observation_id = e.current THEN 'current'
 		WHEN e.conflicting IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(e.conflicting) c WHERE c.value = f.word)
 		THEN 'conflicting' ELSE 'superseded' END AS effect
-	FROM kinds k JOIN entities e ON e.kind = k.num JOIN observed o ON o.entity = e.num JOIN forms f ON f.num = o.form;
+	FROM kinds k CROSS JOIN entities e ON e.kind = k.num CROSS JOIN ` + rows + ` CROSS JOIN forms f ON f.num = o.form`
+	}
+	b.WriteString("CREATE VIEW timeline AS " + timeline("json_each(e.seen) s CROSS JOIN observed o ON o.num = s.value") +
+		"\n\tUNION ALL " + timeline("more m ON m.entity = e.num CROSS JOIN observed o ON o.num = m.num") + ";")
+	b.WriteString(`
 CREATE VIEW anomalies AS SELECT k.connection, k.kind, e.id, s.reason, s.detail, s.first_seen_at
 	FROM strange s JOIN entities e ON e.num = s.entity JOIN kinds k ON k.num = e.kind;
 CREATE VIEW parked AS SELECT connection, observation_id, type, reason, detail,

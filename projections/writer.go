@@ -20,9 +20,11 @@ type writer struct {
 	c       *conn
 	version int64 // data_version when last was read
 	last    int64 // greatest entity number
-	kinds   map[kindKey]*kind
-	forms   map[formKey]int64
-	nums    map[numKey]int64
+	// lastSeen is the greatest number of a timeline row.
+	lastSeen int64
+	kinds    map[kindKey]*kind
+	forms    map[formKey]int64
+	nums     map[numKey]int64
 }
 
 type kindKey struct{ connection, kind, provider string }
@@ -76,15 +78,15 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 
 // setUp prepares the connection. synchronous=NORMAL syncs the write-ahead log when it is copied into the file, not with
 // every transaction: a power failure can take the last ones with it, rows and offsets together, and they are read from the
-// log again. The log of changes is kept from the kernel's point of view, so that kill -9 loses nothing.
+// log of observations again. What a killed process has written is the kernel's already, so that kill -9 loses nothing.
 func (w *writer) setUp(c *Config) error {
 	for _, sql := range []string{
 		fmt.Sprintf("PRAGMA busy_timeout = %d", c.BusyTimeout.Milliseconds()),
-		"PRAGMA page_size = 8192", // counts for a new file only
+		"PRAGMA page_size = 4096", // counts for a new file only
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
 		fmt.Sprintf("PRAGMA cache_size = -%d", c.CacheBytes>>10),
-		"PRAGMA wal_autocheckpoint = 8192",
+		"PRAGMA wal_autocheckpoint = 0", // see checkpoint.go
 		"PRAGMA journal_size_limit = 268435456",
 		"PRAGMA temp_store = MEMORY",
 	} {
@@ -165,6 +167,9 @@ func (w *writer) sync() error {
 		return err
 	}
 	if w.last, _, err = w.c.integer(`SELECT coalesce(max(num), 0) FROM entities`); err != nil {
+		return err
+	}
+	if w.lastSeen, _, err = w.c.integer(`SELECT coalesce(max(num), 0) FROM observed`); err != nil {
 		return err
 	}
 	w.version = version

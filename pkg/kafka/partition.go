@@ -18,19 +18,21 @@ type partition struct {
 	id int32
 
 	stop, drop chan struct{} // closed once, by the subscription, under its lock
+	halted     atomic.Bool   // stop is closed; readable at no cost
+	stopped    chan struct{} // closed when nothing will be delivered any more
 	idle       chan struct{} // closed when nothing is in flight and nothing will be delivered
 	gone       chan struct{} // closed when the goroutine has ended
 	before     <-chan struct{}
 
+	fullHint atomic.Bool // as full, readable without the lock
 	qmu      sync.Mutex
 	queue    []*kgo.Record
 	bytes    int64
 	wake     chan struct{}
-	paused   bool // fetching is paused; guarded by the subscription's lock
+	full     bool // the queue has its share; this and paused are guarded by the subscription's lock
+	paused   bool // fetching is paused
 	started  bool // a start offset is known
 	received bool // a record has come
-
-	pausedHint atomic.Bool // as paused, readable without the lock
 
 	next      int64 // offset after the last record delivered first
 	passed    int64 // everything below was passed over as undecodable, with nothing in flight before it
@@ -60,7 +62,7 @@ const (
 func newPartition(s *subscription, id int32) *partition {
 	p := &partition{
 		s: s, id: id,
-		stop: make(chan struct{}), drop: make(chan struct{}), idle: make(chan struct{}), gone: make(chan struct{}),
+		stop: make(chan struct{}), drop: make(chan struct{}), stopped: make(chan struct{}), idle: make(chan struct{}), gone: make(chan struct{}),
 		wake:  make(chan struct{}, 1),
 		order: list{of: orderOf}, live: list{of: liveOf},
 		committed: -1,
@@ -100,7 +102,9 @@ func (p *partition) add(recs []*kgo.Record, hwm int64) (full bool) {
 	for _, r := range recs {
 		p.bytes += recordSize(r)
 	}
-	full = p.overfull()
+	if full = p.overfull(); full {
+		p.fullHint.Store(true) // before anything can be taken, so that the take that leaves little is not missed
+	}
 	p.qmu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -145,7 +149,6 @@ func (p *partition) run() {
 	defer close(p.gone)
 	defer p.clear()
 	if !p.waitForPredecessor() {
-		close(p.idle)
 		return
 	}
 	p.deliver()
@@ -161,12 +164,17 @@ func (p *partition) waitForPredecessor() bool {
 	case <-p.before:
 		return true
 	case <-p.stop:
-		// Handed on before anything was delivered. The chain must hold: whoever comes next waits for us, we for the one before.
+		// Handed on before anything was delivered, so nothing holds up a revocation or the end. But the chain must hold:
+		// whoever comes next waits for us, we for the one before.
+		close(p.idle)
+		close(p.stopped)
 		select {
 		case <-p.before:
 		case <-p.s.killed:
 		}
 	case <-p.s.killed:
+		close(p.idle)
+		close(p.stopped)
 	}
 	return false
 }
@@ -178,6 +186,11 @@ func (p *partition) deliver() {
 	stopping, dropped := false, false
 	stop, drop := p.stop, p.drop
 	for {
+		if stop != nil && p.halted.Load() {
+			stopping, stop = true, nil
+			cur = release(cur)
+			close(p.stopped)
+		}
 		p.reap()
 		if dropped || stopping {
 			if p.live.n == 0 {
@@ -199,9 +212,7 @@ func (p *partition) deliver() {
 		case evSent:
 			p.sent(cur, again)
 			cur = nil
-		case evStop:
-			stopping, stop = true, nil
-			cur = release(cur)
+		case evStop: // seen at the top
 		case evDrop:
 			dropped, drop = true, nil
 			cur = release(cur)
@@ -387,6 +398,9 @@ func (p *partition) end(ch chan struct{}) {
 	select {
 	case <-ch:
 	default:
+		if ch == p.stop {
+			p.halted.Store(true)
+		}
 		close(ch)
 	}
 }
@@ -396,6 +410,3 @@ func (p *partition) giveUp() {
 	p.end(p.stop)
 	p.end(p.drop)
 }
-
-// mayBePaused is a cheap first look, so that the subscription's lock is rarely taken.
-func (p *partition) mayBePaused() bool { return p.pausedHint.Load() }

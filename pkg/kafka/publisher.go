@@ -81,6 +81,7 @@ type Publisher struct {
 	closed bool
 	once   sync.Once
 	health health
+	expiry expiry
 }
 
 // NewPublisher makes a publisher. It does not wait for the brokers: use [Publisher.Ready] to learn whether they answer.
@@ -94,8 +95,8 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
 		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
 		kgo.ProducerLinger(cfg.Linger),
-		kgo.RecordDeliveryTimeout(cfg.DeliveryTimeout),
-		// The delivery time-out counts more than the chance of a duplicate; without this, records that were sent and never
+		// No RecordDeliveryTimeout: the client counts it from the record's own timestamp, which is the user's to set and may lie
+		// long back; see expiry. The delivery time-out counts more than the chance of a duplicate; without this, records that were sent and never
 		// answered would fill the buffer for as long as an outage lasts.
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.RetryBackoffFn(backoff),
@@ -111,7 +112,7 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{cfg: cfg, client: client, release: release}, nil
+	return &Publisher{cfg: cfg, client: client, release: release, expiry: expiry{after: cfg.DeliveryTimeout}}, nil
 }
 
 // backoff between retries of the client: short enough that an outage is left behind soon after its end.
@@ -176,7 +177,7 @@ type slot struct {
 // every record that waits for the same partition, other callers' too. It does the same when a record has waited too long;
 // those that have not are given to it again.
 func (b *pending) produce(i int, rec *kgo.Record) {
-	b.p.client.TryProduce(context.Background(), rec, func(rec *kgo.Record, err error) {
+	b.p.client.TryProduce(b.p.expiry.context(), rec, func(rec *kgo.Record, err error) {
 		if b.p.health.saw(rec.Topic, err); err != nil && b.again(i, err) {
 			b.produce(i, &kgo.Record{Topic: rec.Topic, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp, Context: rec.Context})
 			return
@@ -190,7 +191,7 @@ func (b *pending) produce(i int, rec *kgo.Record) {
 
 func (b *pending) again(i int, err error) bool {
 	var ke *kerr.Error
-	collateral := errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrRecordRetries) || errors.As(err, &ke) && sequenceTrouble(ke)
+	collateral := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordRetries) || errors.As(err, &ke) && sequenceTrouble(ke)
 	return collateral && !b.slots[i].set.Load() && time.Since(b.begun) < b.p.cfg.DeliveryTimeout-time.Second && b.p.client.Context().Err() == nil
 }
 
@@ -257,6 +258,7 @@ func (p *Publisher) close() error {
 		err = fmt.Errorf("kafka: publisher closed with publications under way after %s: they fail as not confirmed", p.cfg.CloseTimeout)
 	}
 	p.client.Close()
+	p.expiry.close()
 	p.release()
 	<-locked
 	return err

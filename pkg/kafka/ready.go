@@ -42,7 +42,7 @@ type learnt struct {
 // saw notes the end of one publication. What is the message's or the caller's fault says nothing of the brokers.
 func (h *health) saw(topic string, err error) {
 	var ke *kerr.Error
-	brokers := errors.As(err, &ke) && Retryable(err) || errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrRecordRetries)
+	brokers := errors.As(err, &ke) && Retryable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordRetries)
 	if err != nil && !brokers {
 		return
 	}

@@ -22,12 +22,13 @@ const closeLimit = 6*time.Second + 500*time.Millisecond
 
 // member is one process that consumes: a subscriber, its network, and its handlers.
 type member struct {
-	w      *world
-	id     int
-	sub    *kafka.Subscriber
-	cancel context.CancelFunc
-	dead   chan struct{} // closed when the process was killed: its handlers say nothing any more
-	over   bool          // it was closed, killed or cancelled
+	w        *world
+	id       int
+	instance int // place among the static members; 0 for others
+	sub      *kafka.Subscriber
+	cancel   context.CancelFunc
+	dead     chan struct{} // closed when the process was killed: its handlers say nothing any more
+	over     bool          // it was closed, killed or cancelled
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
@@ -54,7 +55,8 @@ func (w *world) join() {
 		KIP848:            w.plan.nextGen,
 	}
 	if w.plan.static {
-		conf.InstanceID = fmt.Sprintf("instance-%d", w.freeInstance())
+		m.instance = w.freeInstance()
+		conf.InstanceID = fmt.Sprintf("instance-%d", m.instance)
 	}
 	var err error
 	if m.sub, err = kafka.NewSubscriber(conf); err != nil {
@@ -78,15 +80,30 @@ func (w *world) logger(member int) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("member", member, "group", group)
 }
 
-// freeInstance counts the members that live: one that follows a dead one takes its place in the group.
+// freeInstance is the lowest place among the static members that nobody who lives has.
 func (w *world) freeInstance() int {
-	n := 0
+	taken := map[int]bool{}
 	for _, m := range w.members {
-		if !m.over {
-			n++
-		}
+		taken[m.instance] = taken[m.instance] || !m.over
+	}
+	n := 1
+	for taken[n] {
+		n++
 	}
 	return n
+}
+
+// fill brings somebody to every place of a static member that was ever taken. Its partitions wait for it: in
+// the classic protocol for the session time-out, and in kfake's version of the new one for ever.
+func (w *world) fill() {
+	last := 1
+	for _, m := range w.members {
+		last = max(last, m.instance)
+	}
+	w.join()
+	for w.plan.static && w.freeInstance() <= last {
+		w.join()
+	}
 }
 
 func (m *member) read(messages <-chan *message.Message) {
@@ -236,7 +253,7 @@ func (m *member) block(off bool) {
 }
 
 func (m *member) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := m.w.stack.DialContext(ctx, network, addr)
+	conn, err := m.w.dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

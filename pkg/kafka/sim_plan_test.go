@@ -20,6 +20,7 @@ type plan struct {
 	window     int
 	nextGen    bool // KIP-848
 	static     bool // members with instance ids
+	latency    time.Duration
 	temper     temper
 	steps      []step
 }
@@ -43,6 +44,7 @@ func makePlan(seed uint64, kinds []*trouble) plan {
 		window:     []int{1, 1, 2, 5, 100}[r.IntN(5)],
 		nextGen:    r.IntN(4) == 0,
 		static:     r.IntN(4) == 0,
+		latency:    time.Duration(200+r.IntN(5000)) * time.Microsecond,
 		temper:     temper{slow: r.IntN(50), nack: r.IntN(30), hold: r.IntN(5), stubborn: r.IntN(3)},
 	}
 	// A history has only some kinds of trouble, so that each also meets a world that is otherwise in order.
@@ -66,8 +68,8 @@ func makePlan(seed uint64, kinds []*trouble) plan {
 
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d brokers, %d partitions, window %d, %d members at first (next-gen %v, static %v), handlers %+v\n",
-		p.brokers, p.partitions, p.window, p.members, p.nextGen, p.static, p.temper)
+	fmt.Fprintf(&b, "%d brokers, %d partitions, window %d, %d members at first (next-gen %v, static %v), latency %v, handlers %+v\n",
+		p.brokers, p.partitions, p.window, p.members, p.nextGen, p.static, p.latency, p.temper)
 	var at time.Duration
 	for _, s := range p.steps {
 		at += s.after

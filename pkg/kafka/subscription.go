@@ -25,6 +25,7 @@ type subscription struct {
 	cancel  context.CancelFunc
 	client  *kgo.Client
 	abort   context.CancelFunc // ends the client's requests, also those that closing it would wait for
+	made    chan struct{}      // closed when client is set: the group may call back before that
 	tracer  *kotel.Tracer
 	release func()
 
@@ -49,10 +50,15 @@ type subscription struct {
 	commits chan struct{} // holds a token while nobody commits
 }
 
+// handout is how many messages lie ready for handlers beside those that have one: it spares a change of goroutines for each message. They
+// count as in flight.
+const handout = 16
+
 func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscription, error) {
 	sub := &subscription{
 		Subscriber: s, topic: topic,
-		out:     make(chan *message.Message),
+		out:     make(chan *message.Message, handout),
+		made:    make(chan struct{}),
 		closing: make(chan struct{}), killed: make(chan struct{}), ended: make(chan struct{}),
 		parts: map[int32]*partition{}, starved: make(chan struct{}, 1), commits: make(chan struct{}, 1),
 	}
@@ -70,6 +76,7 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string) (*subscri
 		sub.cancel()
 		return nil, err
 	}
+	close(sub.made)
 	return sub, nil
 }
 
@@ -99,9 +106,12 @@ func (s *subscription) options() []kgo.Opt {
 		kgo.RebalanceTimeout(s.cfg.RebalanceTimeout),
 		kgo.HeartbeatInterval(s.cfg.HeartbeatInterval),
 		kgo.AdjustFetchOffsetsFn(s.adjust),
-		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { s.assigned(ctx, ps[s.topic]) }),
-		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { s.revoked(ctx, ps[s.topic]) }),
-		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { s.lost(ctx, ps[s.topic]) }),
+		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) {
+			<-s.made
+			s.assigned(ctx, ps[s.topic])
+		}),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { <-s.made; s.revoked(ctx, ps[s.topic]) }),
+		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, ps map[string][]int32) { <-s.made; s.lost(ctx, ps[s.topic]) }),
 	)
 	if s.cfg.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(s.cfg.InstanceID))
@@ -158,17 +168,10 @@ func (s *subscription) pollOnce(ctx context.Context) (more bool) {
 		return false
 	default:
 	}
-	if s.sated() {
-		// Nothing is needed: what the client has buffered stays there until a queue runs low.
-		select {
-		case <-s.starved:
-		case <-ctx.Done():
-		case <-s.closing:
-			return false
-		}
+	if full := s.full(); len(full) > 0 && !s.drained(ctx, full) {
 		return true
 	}
-	fetches := s.client.PollRecords(ctx, 10_000)
+	fetches := s.client.PollRecords(ctx, min(s.shareRecords(), 10_000))
 	if fetches.IsClientClosed() {
 		return false
 	}
@@ -197,38 +200,82 @@ func (s *subscription) dispatch(f kgo.FetchTopicPartition) {
 	if p == nil || f.Topic != s.topic {
 		return // revoked meanwhile
 	}
-	if p.add(f.Records, f.HighWatermark) && !p.paused {
-		p.paused = true
-		p.pausedHint.Store(true)
-		s.client.PauseFetchPartitions(map[string][]int32{s.topic: {p.id}})
+	if p.add(f.Records, f.HighWatermark) {
+		p.full = true
+		p.fullHint.Store(true)
 	}
 }
 
-// sated says whether every partition held has its share queued.
-func (s *subscription) sated() bool {
+// patience is how long polling waits for a partition whose queue is full. What is fetched meanwhile stays with the client; pausing a
+// partition throws it away, so that is for handlers that are slower than this.
+const patience = 50 * time.Millisecond
+
+// full gives the partitions that have their share queued and are still fetched.
+func (s *subscription) full() []*partition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var ps []*partition
 	for _, p := range s.parts {
-		if !p.paused {
+		if p.full && !p.paused {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// drained waits until the queues of the partitions run low, and pauses those that do not in time, so that they hold up no
+// others; their fetching resumes when they have run low. It gives false when polling must look again at what there is to do.
+func (s *subscription) drained(ctx context.Context, ps []*partition) bool {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.starved:
+			if ps = s.full(); len(ps) == 0 {
+				return true
+			}
+		case <-t.C:
+			s.pause()
+			return true
+		case <-ctx.Done():
+			return false
+		case <-s.closing:
 			return false
 		}
 	}
-	return len(s.parts) > 0
 }
 
-// hungry resumes fetching a partition whose queue has run low. Called by its goroutine, without its lock.
+func (s *subscription) pause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []int32
+	for _, p := range s.parts {
+		if p.full && !p.paused {
+			p.paused = true
+			ids = append(ids, p.id)
+		}
+	}
+	if len(ids) > 0 {
+		s.client.PauseFetchPartitions(map[string][]int32{s.topic: ids})
+	}
+}
+
+// hungry tells that a partition's queue has run low. Called by its goroutine, without its lock.
 func (s *subscription) hungry(p *partition) {
-	if !p.mayBePaused() {
+	if !p.fullHint.Load() {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !p.paused || s.parts[p.id] != p {
+	if !p.full || s.parts[p.id] != p {
 		return
 	}
-	p.paused = false
-	p.pausedHint.Store(false)
-	s.client.ResumeFetchPartitions(map[string][]int32{s.topic: {p.id}})
+	p.full = false
+	p.fullHint.Store(false)
+	if p.paused {
+		p.paused = false
+		s.client.ResumeFetchPartitions(map[string][]int32{s.topic: {p.id}})
+	}
 	select {
 	case s.starved <- struct{}{}:
 	default:
@@ -375,6 +422,7 @@ func (s *subscription) end(stop func() bool) {
 	for _, p := range ps {
 		p.end(p.stop)
 	}
+	s.takeBack(ps)
 	if left := s.waitIdle(ps, s.cfg.CloseTimeout/2); left > 0 {
 		s.cfg.Logger.Warn("kafka: closing with messages still in handlers; these are delivered again to the next reader",
 			"topic", s.topic, "waited", s.cfg.CloseTimeout/2)
@@ -390,6 +438,24 @@ func (s *subscription) end(stop func() bool) {
 	s.release()
 	s.forget(s)
 	close(s.ended)
+}
+
+// takeBack refuses, in the handlers' stead, the messages that lie ready and that no handler has taken.
+func (s *subscription) takeBack(ps []*partition) {
+	for _, p := range ps {
+		select {
+		case <-p.stopped:
+		case <-p.gone:
+		}
+	}
+	for {
+		select {
+		case msg := <-s.out:
+			msg.Nack()
+		default:
+			return
+		}
+	}
 }
 
 // leave closes the client within the rest of the time.

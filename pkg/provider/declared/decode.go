@@ -115,7 +115,7 @@ func (p *Provider) decodeLookup(e *event.Event) ([]lifecycle.Observation, error)
 		return nil, provider.Park(provider.ParkedType, "the look-up is of no kind that the description has")
 	}
 	status := e.Headers[event.HeaderStatus]
-	if status == "404" {
+	if status == "404" || status == "410" {
 		return []lifecycle.Observation{provider.Observe(e, e.Kind, e.Entity)}, nil
 	}
 	if n, err := strconv.Atoi(status); status != "" && (err != nil || n/100 != 2) {
@@ -171,15 +171,19 @@ func parseTime(format, text string) (time.Time, bool) {
 // time is an event's or object's time; zero where there is none, or in another format. Numbers may have a fraction.
 func (s *timeSource) time(body, object gjson.Result) time.Time {
 	text := word(s.get(body, object))
-	digits := map[string]int{"unix": 9, "unix_ms": 6}[s.format]
-	if digits == 0 {
-		if t, ok := parseTime("rfc3339", text); ok {
+	digits := 9 // of a second in nanoseconds
+	switch s.format {
+	case "unix":
+	case "unix_ms":
+		digits = 6
+	default:
+		if t, ok := parseTime(s.format, text); ok {
 			return t.UTC()
 		}
 		return time.Time{}
 	}
 	n, ok := provider.ParseDecimal(text, digits)
-	if !ok || text == "" {
+	if !ok {
 		return time.Time{}
 	}
 	return time.Unix(0, n).UTC()

@@ -2,8 +2,9 @@ package declared
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 
 	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
@@ -44,40 +45,57 @@ var columns = map[lifecycle.Family][]string{
 func (r *reader) kinds(a at, provider string, n *naming) []kind {
 	items := r.items(a, "list the kinds of entities that the provider speaks of")
 	var out []kind
-	taken := map[string]string{}
+	names, words := map[string]bool{}, map[string]string{}
 	for _, item := range items {
-		k := r.kind(item, provider)
-		if k.when == nil && n.kind != "" {
-			k.when = []string{k.name}
+		k, f := r.kind(item, provider)
+		when := f.get("when")
+		if names[k.name] && k.name != "" {
+			r.bad(f.get("kind"), fmt.Sprintf("%q is defined twice", k.name), "define each kind once")
+			continue
 		}
-		if k.when == nil && len(items) > 1 {
-			r.bad(at{nil, join(item.path, "when"), item.line}, "is missing, so that every event would be of this kind",
+		names[k.name] = true
+		switch {
+		case k.when == nil && n.kind != "":
+			k.when = []string{k.name}
+		case when.node == nil && len(items) > 1:
+			r.bad(when, "is missing, so that every event would be of this kind",
 				`list the types of events that speak of it, such as ["invoice.*"], or give event.kind, the path of the kind's name`)
 		}
-		for _, w := range append(slices.Clone(k.when), "kind "+k.name) {
-			if other, twice := taken[w]; twice {
-				r.bad(item, fmt.Sprintf("%q is claimed by kind %s already", strings.TrimPrefix(w, "kind "), other), "let each word belong to one kind")
+		for _, w := range k.when {
+			if other, twice := words[w]; twice {
+				r.bad(when, fmt.Sprintf("%q belongs to kind %s already", w, other), "let each word belong to one kind")
 			}
-			taken[w] = k.name
+			words[w] = k.name
 		}
 		out = append(out, k)
 	}
 	return out
 }
 
-func (r *reader) kind(a at, provider string) kind {
+// allowed are the settings that a kind of the given family may have. A family that is not known is complained of once,
+// not again for each setting.
+func allowed(family lifecycle.Family) []string {
+	out := []string{"kind", "when", "family", "id", "status", "created_at", "lifecycle"}
+	for _, f := range lifecycle.Families() {
+		if f == family || family.Statuses() == nil {
+			out = append(out, columns[f]...)
+		}
+	}
+	return out
+}
+
+func (r *reader) kind(a at, provider string) (kind, fields) {
 	family := lifecycle.Family("")
-	if a.node != nil {
+	if a.node.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(a.node.Content); i += 2 {
 			if a.node.Content[i].Value == "family" {
 				family = lifecycle.Family(a.node.Content[i+1].Value)
 			}
 		}
 	}
-	known := append([]string{"kind", "when", "family", "id", "status", "created_at", "lifecycle"}, columns[family]...)
-	f := r.mapping(a, known...)
+	f := r.mapping(a, allowed(family)...)
 	if len(f.of) == 0 {
-		return kind{}
+		return kind{}, f
 	}
 	const mend = "give the provider's noun, such as refund, without a slash"
 	k := kind{name: r.text(f.get("kind"), mend)}
@@ -101,7 +119,7 @@ func (r *reader) kind(a at, provider string) kind {
 	k.attributes = r.attributes(f)
 	k.lifecycle = lifecycle.Definition{Provider: provider, Kind: k.name, Family: family}
 	r.states(f.get("lifecycle"), &k.lifecycle)
-	return k
+	return k, f
 }
 
 func (r *reader) attributes(f fields) attributes {

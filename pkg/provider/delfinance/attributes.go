@@ -18,7 +18,7 @@ const ispb = "38224857"
 // for the answer to a look-up. Groups that the body says nothing of stay nil: that the parties of a failed refund are null,
 // for one, does not mean that it has none.
 func attributes(kind, id, word string, b, p *fields) (a lifecycle.Attributes) {
-	a.Object = redact(b.raw)
+	a.Object = redact(kind, b.raw)
 	if at := parseTime(first(b.created, p.created)); !at.IsZero() {
 		a.Origin = &lifecycle.Origin{Created: at}
 	}
@@ -87,9 +87,12 @@ func direction(kind, id, word string, b, p *fields) lifecycle.Direction {
 	case strings.HasPrefix(word, "PIX_"), strings.HasSuffix(word, "_DEBITED"), strings.HasPrefix(transaction, "DEBIT_"):
 		return lifecycle.Out
 	case kind == kindTED:
-		paying, receiving := readParty(b.payer).ispb == ispb, readParty(b.beneficiary, b.payee).ispb == ispb
-		if paying != receiving {
-			return map[bool]lifecycle.Direction{true: lifecycle.Out, false: lifecycle.In}[paying]
+		payer, beneficiary := readParty(b.payer), readParty(b.beneficiary, b.payee)
+		switch paying, receiving := payer.isHere(), beneficiary.isHere(); {
+		case paying && !receiving:
+			return lifecycle.Out
+		case receiving && !paying:
+			return lifecycle.In
 		}
 	case kind == kindTransfer && word == "":
 		// The API finds the transfers that were sent. The received side of one has its GUID behind a C.
@@ -135,7 +138,13 @@ func reference(kind string, way lifecycle.Direction, b, p *fields) string {
 }
 
 // party is one side of a movement.
-type party struct{ number, name, ispb string }
+type party struct {
+	number, name string
+	participant  gjson.Result
+}
+
+// isHere says whether the account is at Delfinance.
+func (p *party) isHere() bool { return p.participant.Get("ispb").String() == ispb }
 
 // readParty reads the first side that is an object. A charge's payer has its name outside, a Pix's has a holder.
 func readParty(sides ...gjson.Result) (out party) {
@@ -152,7 +161,7 @@ func readParty(sides ...gjson.Result) (out party) {
 			case "holder":
 				out.name = first(v.Get("name").Str, out.name)
 			case "participant":
-				out.ispb = v.Get("ispb").String()
+				out.participant = v
 			}
 			return true
 		})

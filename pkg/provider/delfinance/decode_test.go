@@ -220,7 +220,22 @@ func TestRedact(t *testing.T) {
 		`{"authorizationScheme":"HEADER"}`:               `{"authorizationScheme":"HEADER"}`,
 		`{"APIKEY":"x","AUTHORIZATION":"y", "b" : 1.50}`: `{"b":1.50}`,
 	} {
-		if got := string(redact(in)); got != want {
+		if got := string(redact(kindAccount, in)); got != want {
+			t.Errorf("%s becomes %s, want %s", in, got, want)
+		}
+	}
+}
+
+// Kinds of which no credential is documented lose one all the same, and are otherwise copied byte for byte.
+func TestRedactElsewhere(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a": 1.50 }`:                      `{"a": 1.50 }`,
+		`{"authorization":"x","a": 1}`:      `{"a":1}`,
+		`{"a":{"apiKey":"x"}}`:              `{"a":{}}`,
+		`{"Authorization":"x"}`:             `{}`,
+		`{"idempotencyKey":"k", "key":"k"}`: `{"idempotencyKey":"k", "key":"k"}`,
+	} {
+		if got := string(redact(kindPayment, in)); got != want {
 			t.Errorf("%s becomes %s, want %s", in, got, want)
 		}
 	}

@@ -25,6 +25,8 @@ func TestNaturalKeys(t *testing.T) {
 		{"payment by client key", "PIX_PAYMENT_UPDATED", `{"idempotencyKey":"k","status":"PIX_ERROR"}`, "PIX_PAYMENT_UPDATED:k:PIX_ERROR"},
 		{"refund sent", "PIX_PAYMENT_UPDATED", `{"endToEndId":"` + refund + `","status":"PIX_EFFECTIVE"}`, "PIX_PAYMENT_UPDATED:" + refund + ":PIX_EFFECTIVE"},
 		{"refund failed", "PIX_REFUND_PAYMENT_UPDATED", `{"endToEndId":"` + refund + `","status":"PIX_ERROR"}`, "PIX_REFUND_PAYMENT_UPDATED:" + refund + ":PIX_ERROR"},
+		{"refund by client key", "PIX_REFUND_PAYMENT_UPDATED", `{"idempotencyKey":"k","status":"PIX_ERROR"}`, "PIX_REFUND_PAYMENT_UPDATED:k:PIX_ERROR"},
+		{"refund by the key of its Pix", "PIX_REFUND_PAYMENT_UPDATED", `{"idempotencyKey":"` + e2e + `","status":"PIX_ERROR"}`, ""},
 		{"refund received", "PIX_REFUNDED", `{"endToEndId":"` + refund + `"}`, "PIX_REFUNDED:" + refund},
 		{"transfer", "TRANSFER_INTERNAL_CREDITED", `{"id":"C1","status":"EFFECTIVE"}`, "TRANSFER_INTERNAL_CREDITED:C1:EFFECTIVE"},
 		{"ted", "TRANSFER_EXTERNAL_DEBITED", `{"id":"1","status":"DONE"}`, "TRANSFER_EXTERNAL_DEBITED:1:DONE"},

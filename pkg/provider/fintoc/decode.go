@@ -22,7 +22,7 @@ func (*Provider) Describe(d *provider.Delivery) provider.Description {
 	if event.Printable(v.id) {
 		out.ID = v.id
 	}
-	if event.Printable(Name + "." + v.word) {
+	if len(Name)+1+len(v.word) <= event.MaxAttribute && event.Printable(v.word) {
 		out.Type = v.word
 	}
 	if kind, id, err := subject(&r, v.word); err == nil {

@@ -76,7 +76,10 @@ func (s *search) nextEscaped(i int) (begin, end int) {
 		}
 		begin = i + quote
 		end = stringEnd(s.raw, begin)
-		name := value(s.raw[begin:end]).str() + `"`
+		name := s.raw[begin:end]
+		if strings.IndexByte(name, '\\') >= 0 {
+			name = value(name).str() + `"`
+		}
 		if strings.HasSuffix(name, token) || strings.HasSuffix(name, secret) {
 			return begin, end
 		}

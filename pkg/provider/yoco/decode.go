@@ -109,6 +109,9 @@ func (o *object) known() error {
 	}
 }
 
+// lookupWord is the type of Hookfold's own events; Yoco's must not pass for one.
+const lookupWord = "lookup"
+
 // Describe reads what the envelope needs.
 func (*Provider) Describe(d *provider.Delivery) provider.Description {
 	e, err := parse(d.Body)
@@ -119,7 +122,7 @@ func (*Provider) Describe(d *provider.Delivery) provider.Description {
 	if event.Printable(e.id) {
 		out.ID = e.id
 	}
-	if event.Printable(e.word) {
+	if event.Printable(e.word) && e.word != lookupWord {
 		out.Type = e.word
 	}
 	if e.payload.known() == nil {

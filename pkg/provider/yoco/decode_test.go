@@ -201,6 +201,7 @@ func TestLookup(t *testing.T) {
 		}},
 		{"unheard-of checkout status", "checkout", "ch_1", "", `{"id":"ch_1","status":"lapsed"}`, []seen{{Ref: "checkout/ch_1", Status: "lapsed"}}},
 		{"unknown checkout", "checkout", "ch_2", "404", "not here", []seen{{Ref: "checkout/ch_2"}}},
+		{"checkout that is gone", "checkout", "ch_2", "410", "", []seen{{Ref: "checkout/ch_2"}}},
 		{"refunds of a payment", "payment", payment, "200", `{"refunds":[{"id":"rfd_1","amount":100,"status":"succeeded"},{"id":"rfd_1"},{"id":"rfd_2","amount":200,"status":"failed"}]}`, []seen{
 			{Ref: "payment/" + payment},
 			{"refund/rfd_1", "succeeded", "", 100, "ZAR", payment},
@@ -291,4 +292,12 @@ func sampleOf900Bytes(b *testing.B) provider.Delivery {
 	}
 	b.Fatal("no sample")
 	return provider.Delivery{}
+}
+
+// A provider's event must not pass for Hookfold's own answer to a look-up.
+func TestDescribe_LookupIsNoType(t *testing.T) {
+	d := provider.Delivery{Body: []byte(`{"id":"evt_1","type":"lookup","payload":{"id":"p_1","type":"payment","status":"succeeded"}}`)}
+	if got := yoco.New().Describe(&d); got.Type != "" || got.Entity != "p_1" {
+		t.Errorf("described as %+v", got)
+	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // decodeLookup decodes the answer to a look-up of the event's subject. Four shapes are known: a checkout and a payment's
-// list of refunds as Yoco's own shop plugin reads them, and a payment and a refund of the versioned API. A 404 says only
+// list of refunds as Yoco's own shop plugin reads them, and a payment and a refund of the versioned API. A 404 or 410 says only
 // that it was asked.
 func decodeLookup(e *event.Event) ([]lifecycle.Observation, error) {
 	if e.Kind != KindPayment && e.Kind != KindRefund && e.Kind != KindCheckout {
@@ -20,7 +20,7 @@ func decodeLookup(e *event.Event) ([]lifecycle.Observation, error) {
 	}
 	o := provider.Observe(e, e.Kind, e.Entity)
 	switch status := e.Headers[event.HeaderStatus]; {
-	case status == "404", status == "410":
+	case status == "404" || status == "410":
 		return []lifecycle.Observation{o}, nil
 	case !success(status):
 		return nil, provider.Park(provider.ParkedShape, "the look-up was answered with HTTP status %q", status)

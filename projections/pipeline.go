@@ -1,0 +1,94 @@
+package projections
+
+// chunk is how many entities pass through the stages of a batch at a time.
+const chunk = 128
+
+// work is one entity of a batch on its way: its timeline rows are written, then it is folded, then its row is written.
+type work struct {
+	items    []item
+	fresh    bool // not yet in the file
+	old      stored
+	joins    []*item
+	added    int64
+	f        folded
+	done     bool // f is there
+	err      error
+	panicked any
+}
+
+// fold is pure but for w itself.
+func (w *work) fold() {
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked = p
+		}
+	}()
+	if len(w.joins) > 0 && w.panicked == nil {
+		w.f, w.err = foldOnto(&w.old, w.joins)
+		w.done = w.err == nil
+	}
+}
+
+// entities writes the rows of the batch's entities. Folding a chunk runs beside SQLite, which works on the next one.
+func (a *attempt) entities() (err error) {
+	folding, folded := make(chan []work, 1), make(chan []work, 1)
+	go func() {
+		defer close(folded)
+		for c := range folding {
+			for i := range c {
+				c[i].fold()
+			}
+			folded <- c
+		}
+	}()
+	beside := 0
+	defer func() {
+		close(folding)
+		for c := range folded {
+			if err == nil {
+				err = a.finish(c)
+			}
+		}
+	}()
+	for start := 0; start < len(a.items); {
+		c := make([]work, 0, chunk)
+		for start < len(a.items) && len(c) < chunk {
+			end := start + 1
+			for end < len(a.items) && a.items[end].num == a.items[start].num {
+				end++
+			}
+			w, err := a.observeEntity(a.items[start:end])
+			if err != nil {
+				return err
+			}
+			c = append(c, w)
+			start = end
+		}
+		folding <- c
+		if beside++; beside > 1 {
+			beside--
+			if err := a.finish(<-folded); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finish writes the rows of entities that are folded.
+func (a *attempt) finish(c []work) error {
+	for i := range c {
+		w := &c[i]
+		switch {
+		case w.panicked != nil:
+			w.err = a.isolate(w.items, w.panicked)
+		case w.done:
+			a.delta = a.delta.Add(w.f.digest).Sub(w.old.digest)
+			w.err = a.w.store(&w.items[0], &w.old, &w.f, w.old.observations+w.added, w.fresh)
+		}
+		if w.err != nil {
+			return w.err
+		}
+	}
+	return nil
+}
