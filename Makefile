@@ -18,7 +18,7 @@ run: build ## start Hookfold on this machine, in demo mode where there is no hoo
 	@$(BIN) up $(ARGS)
 
 build: ## build bin/hookfold
-	@$(GO) build -trimpath -o $(BIN) ./cmd/hookfold
+	@$(GO) build -o $(BIN) ./cmd/hookfold
 
 test: ## all tests of the module; no Docker, no Kafka, no network beyond the Go proxy
 	$(GO) test ./...
