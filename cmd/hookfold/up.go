@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
+	"os"
 	"syscall"
 	"time"
 
@@ -105,7 +105,14 @@ func (p *process) startBroker() (*embedded.Broker, error) {
 	default:
 		return nil, fmt.Errorf("the embedded broker cannot listen on %s: %w; choose another address with --brokers", address, err)
 	}
-	return embedded.Start(embedded.Config{Dir: filepath.Join(p.config.Data, "log"), Listen: address, Logger: p.log})
+	broker, err := embedded.Start(embedded.Config{Dir: logDir(p.config), Listen: address, Logger: p.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(addressFile(p.config), []byte(broker.Addrs()[0]+"\n"), 0o644); err != nil {
+		return nil, errors.Join(fmt.Errorf("the data directory: %w", err), broker.Close())
+	}
+	return broker, nil
 }
 
 // awaitReady waits until a delivery would be folded at once, but not forever: up is up even where that takes long.

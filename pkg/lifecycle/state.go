@@ -112,7 +112,7 @@ func (l *Lifecycle) State(sum Summary) EntityState {
 		out.UpdatedAt = sum.claims[0].latest.at.time()
 	}
 	out.Anomalies = l.anomalies(sum.claims, classes)
-	out.Wants = l.wants(current, classes, &out)
+	out.Wants = l.wants(sum.claims, current, classes, &out)
 	return out
 }
 
@@ -225,10 +225,14 @@ func createdAt(claims []claim, a *Attributes) time.Time {
 	return oldest.time()
 }
 
-func (l *Lifecycle) wants(current []*claim, classes [][]*claim, state *EntityState) []Want {
+func (l *Lifecycle) wants(claims []claim, current []*claim, classes [][]*claim, state *EntityState) []Want {
 	var out []Want
 	if len(current) == 0 {
-		return nil
+		// The entity is known by name only, and nobody has asked for more yet.
+		if len(claims) > 0 && !claims[0].asked {
+			out = append(out, Want{WantThin, claims[0].firstRecorded.time()})
+		}
+		return out
 	}
 	c := current[0]
 	if len(classes) > 1 && state.Rule != RuleLookup {
