@@ -20,7 +20,9 @@ var urgency = [...]lifecycle.WantReason{ //nolint:gochecknoglobals // a constant
 }
 
 // runnersWant says whether a reason is the runner's to see and to settle, rather than the fold's.
-func runnersWant(r lifecycle.WantReason) bool { return r == lifecycle.WantOverdue || r == lifecycle.WantAlways }
+func runnersWant(r lifecycle.WantReason) bool {
+	return r == lifecycle.WantOverdue || r == lifecycle.WantAlways
+}
 
 // LeaseRequest asks for one entity of a connection to look up.
 type LeaseRequest struct {
@@ -74,13 +76,29 @@ func (l *Lease) Attempts() int {
 	return n
 }
 
+// Next is when to ask for a lease again, where there was none.
+type Next struct {
+	// In is how long no request is allowed where Due, else how long until a want is due, at most idleMost.
+	In time.Duration
+	// Due says that there is something to ask, but no token.
+	Due bool
+}
+
+// idleMost bounds Next.In: other processes make wants, too, and leave leases behind.
+const idleMost = 30 * time.Second
+
 // LeaseWant leases the most urgent due entity of a connection that nobody else has leased, and takes a token for the one
-// request that it needs. The lease is nil where none is due, or where wait says how long no request is allowed.
-func (s *Store) LeaseWant(ctx context.Context, r LeaseRequest) (lease *Lease, wait time.Duration, err error) {
+// request that it needs. The lease is nil where none is due, or where there is no token; see Next.
+func (s *Store) LeaseWant(ctx context.Context, r LeaseRequest) (lease *Lease, next Next, err error) {
 	err = s.change(ctx, "leasing a look-up in", func(w *writer) (bool, error) {
-		return w.anyDue(&r)
+		l, err := w.mostUrgent(&r) // spares the write lock where there is nothing to lease
+		if l != nil || err != nil {
+			return true, err
+		}
+		next.In, err = w.untilDue(&r)
+		return false, err
 	}, func(w *writer) error {
-		lease, wait = nil, 0
+		lease, next = nil, Next{}
 		for {
 			l, err := w.mostUrgent(&r)
 			if l == nil || err != nil {
@@ -100,22 +118,34 @@ func (s *Store) LeaseWant(ctx context.Context, r LeaseRequest) (lease *Lease, wa
 				if l.Wants[0].Reason == lifecycle.WantOverdue {
 					rate = rate.patient()
 				}
-				if wait, err = w.takeToken(r.Connection, rate, r.Now); wait > 0 || err != nil {
+				if next.In, err = w.takeToken(r.Connection, rate, r.Now); next.In > 0 || err != nil {
+					next.Due = true
 					return err
 				}
 			}
-			until := roundUp(r.Now.Add(r.TTL))
 			lease = l
-			return w.c.exec(`UPDATE wanted SET lease_owner = ?, leased_until = ? WHERE entity = ?`, r.Owner, until, l.num)
+			return w.c.exec(`UPDATE wanted SET lease_owner = ?, leased_until = ? WHERE entity = ?`, r.Owner, roundUp(r.Now.Add(r.TTL)), l.num)
 		}
 	})
-	return lease, wait, err
+	return lease, next, err
 }
 
-// anyDue spares the write lock where there is nothing to lease.
-func (w *writer) anyDue(r *LeaseRequest) (bool, error) {
-	l, err := w.mostUrgent(r)
-	return l != nil, err
+// untilDue is how long until a want of the connection is due.
+func (w *writer) untilDue(r *LeaseRequest) (time.Duration, error) {
+	in := idleMost
+	now, horizon := r.Now.UTC().Format(secondsFormat), roundUp(r.Now.Add(idleMost))
+	for _, reason := range urgency {
+		err := w.c.query(`SELECT w.due_at FROM wanted w CROSS JOIN entities e ON e.num = w.entity CROSS JOIN kinds k ON k.num = e.kind
+			WHERE w.reason = ? AND w.due_at > ? AND w.due_at <= ? AND k.connection = ? ORDER BY w.due_at LIMIT 1`, func(row []driver.Value) error {
+			due, err := parseTime(text(row[0]))
+			in = min(in, due.Sub(r.Now))
+			return err
+		}, string(reason), now, horizon, r.Connection)
+		if err != nil {
+			return in, err
+		}
+	}
+	return max(in, 0), nil
 }
 
 // mostUrgent finds the entity to lease, nil for none.
@@ -264,7 +294,28 @@ func (s *Store) change(ctx context.Context, what string, check func(*writer) (bo
 		s.drop()
 		return explain(s.config.Path, what, err)
 	}
+	s.announce()
 	return nil
+}
+
+// Changed returns a channel that is closed when something is committed by this process, so that wants can be looked for. To miss nothing, ask
+// for it before looking.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+func (s *Store) announce() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 }
 
 // roundUp writes a time as whole seconds, never earlier than it is.

@@ -187,3 +187,32 @@ func (r *Reader) Wants(connection string, now time.Time) (total map[lifecycle.Wa
 	}
 	return total, due, err
 }
+
+// WantRow is a row of the view wants.
+type WantRow struct {
+	Entity     lifecycle.Entity
+	Reason     lifecycle.WantReason
+	Since, Due time.Time // Due is in the year 9999 where it is not asked for again
+	Attempts   int
+	LastError  string
+}
+
+// WantRows returns all wants, by connection, kind, id and reason.
+func (r *Reader) WantRows() (out []WantRow, err error) {
+	err = r.c.query(`SELECT connection, kind, id, reason, since, due_at, attempts, last_error FROM wants ORDER BY 1, 2, 3, 4`, func(row []driver.Value) error {
+		since, err := parseTime(text(row[4]))
+		if err != nil {
+			return err
+		}
+		due, err := parseTime(text(row[5]))
+		out = append(out, WantRow{
+			lifecycle.Entity{Connection: text(row[0]), Kind: text(row[1]), ID: text(row[2])}, lifecycle.WantReason(text(row[3])),
+			since, due, int(integer(row[6])), text(row[7]),
+		})
+		return err
+	})
+	if err != nil {
+		err = explain(r.path, "reading", err)
+	}
+	return out, err
+}

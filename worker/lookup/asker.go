@@ -78,28 +78,27 @@ func (a *asker) serve(ctx context.Context) {
 			drain(slots)
 			return
 		}
-		began := time.Now()
-		lease, wait, err := a.next(ctx)
-		switch {
-		case err != nil:
-			wait = storeRetry
-			a.runner.complain(ctx, "wants cannot be leased", err)
-		case lease == nil:
-			wait = max(wait, pause(began))
-		case a.careful():
-			a.handle(ctx, lease)
-		default:
+		began, changed := time.Now(), a.runner.config.Store.Changed()
+		lease, next, err := a.next(ctx)
+		if lease != nil && !a.careful() {
 			go func() {
 				defer func() { <-slots }()
 				a.handle(ctx, lease)
 			}()
 			continue
 		}
-		<-slots
-		if lease == nil && !sleep(ctx, wait) {
-			drain(slots)
-			return
+		switch {
+		case err != nil:
+			a.runner.complain(ctx, "wants cannot be leased", err)
+			sleep(ctx, storeRetry)
+		case lease != nil:
+			a.handle(ctx, lease)
+		case next.Due:
+			sleep(ctx, next.In)
+		default:
+			idle(ctx, changed, pause(began), next.In)
 		}
+		<-slots
 	}
 }
 
@@ -128,9 +127,9 @@ func (a *asker) hasProved() bool {
 }
 
 // next leases what to ask for; nil where there is nothing to do for now.
-func (a *asker) next(ctx context.Context) (*projections.Lease, time.Duration, error) {
+func (a *asker) next(ctx context.Context) (*projections.Lease, projections.Next, error) {
 	if a.stopped() != "" || a.breaker.State() == gobreaker.StateOpen {
-		return nil, time.Second, nil
+		return nil, projections.Next{In: time.Second, Due: true}, nil
 	}
 	now := time.Now()
 	return a.runner.config.Store.LeaseWant(ctx, projections.LeaseRequest{

@@ -47,9 +47,11 @@ const (
 	leaseTTL       = 2 * time.Minute // > requestTimeout + appendTimeout, with room for a busy store
 	// stopTimeout is how long a stopping runner waits for requests under way; their leases pass to others.
 	stopTimeout = 3 * time.Second
-	// pollInterval is how soon a new want is seen. A poll that takes long makes the next ones rarer.
-	pollInterval = 250 * time.Millisecond
-	pollShare    = 20
+	// pollInterval is how far apart the store is looked at while it changes. A look that takes long makes the next ones rarer.
+	pollInterval = 200 * time.Millisecond
+	// pollIdle is how far apart it is looked at while nothing seems to change: another process may have changed it.
+	pollIdle  = 30 * time.Second
+	pollShare = 20
 	// storeRetry is how long to wait after the store could not be used.
 	storeRetry = 2 * time.Second
 	// DefaultConcurrency is how many requests of one connection are under way at most.
@@ -192,33 +194,34 @@ func (r *Runner) always(ctx context.Context) {
 		}
 	}
 	for len(names) > 0 {
-		began := time.Now()
+		began, changed := time.Now(), r.config.Store.Changed()
 		more, err := r.config.Store.WantAlways(ctx, names, began)
-		wait := pause(began)
 		switch {
 		case err != nil:
-			wait = storeRetry
 			r.complain(ctx, "new observations cannot be looked at", err)
-		case more:
-			wait = 0
+			sleep(ctx, storeRetry)
+		case !more:
+			idle(ctx, changed, pause(began), pollIdle)
 		}
-		if !sleep(ctx, wait) {
+		if ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// silenceInterval is how often the latest webhook of each connection is looked for.
-const silenceInterval = 10 * time.Second
+// silenceLeast and silenceMost are how far apart the latest webhook of each connection is looked for.
+const (
+	silenceLeast = 10 * time.Second
+	silenceMost  = 5 * time.Minute
+)
 
 func (r *Runner) silence(ctx context.Context) {
-	for len(r.config.Watched) > 0 {
+	for len(r.config.Watched) > 0 && ctx.Err() == nil {
+		changed := r.config.Store.Changed()
 		if err := r.measureSilence(ctx); err != nil {
 			r.complain(ctx, "the latest webhooks cannot be looked for", err)
 		}
-		if !sleep(ctx, silenceInterval) {
-			return
-		}
+		idle(ctx, changed, silenceLeast, silenceMost)
 	}
 }
 
@@ -253,7 +256,25 @@ func (r *Runner) publish(ctx context.Context, e *event.Event) error {
 	return r.config.Publisher.Publish(r.config.Topic, m)
 }
 
-// pause is how long to wait after a poll that began then.
+// idle waits until the store changes, but at least and at most so long.
+func idle(ctx context.Context, changed <-chan struct{}, least, most time.Duration) {
+	if most <= least {
+		sleep(ctx, most)
+		return
+	}
+	if !sleep(ctx, least) {
+		return
+	}
+	t := time.NewTimer(most - least)
+	defer t.Stop()
+	select {
+	case <-changed:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// pause is how long to wait after a look at the store that began then.
 func pause(began time.Time) time.Duration {
 	return max(pollInterval, pollShare*time.Since(began))
 }

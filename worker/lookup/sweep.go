@@ -64,7 +64,7 @@ const brokenMost = 90
 // serveDue serves wants one after the other until none is due.
 func (a *asker) serveDue(ctx context.Context) (asked int, err error) {
 	for broken := 0; ; {
-		lease, wait, err := a.next(ctx)
+		lease, next, err := a.next(ctx)
 		switch why := a.stopped(); {
 		case err != nil:
 			return asked, err
@@ -74,14 +74,14 @@ func (a *asker) serveDue(ctx context.Context) (asked int, err error) {
 			a.handle(ctx, lease)
 			asked++
 			continue
-		case wait == 0:
+		case !next.Due:
 			return asked, nil
 		case a.breaker.State() == gobreaker.StateOpen:
 			if broken++; broken > brokenMost {
 				return asked, fmt.Errorf("the API of %s does not work: try again later", a.conn.Name)
 			}
 		}
-		if !sleep(ctx, wait) {
+		if !sleep(ctx, next.In) {
 			return asked, ctx.Err()
 		}
 	}
@@ -125,7 +125,7 @@ func (a *asker) sweep(ctx context.Context, since *time.Time, owner string) (did 
 	}
 	defer func() { // the next sweep need not wait for the claim to end
 		now := time.Now()
-		_, e := a.runner.config.Store.Claim(context.WithoutCancel(ctx), "sweep/"+a.conn.Name, owner, now, now)
+		_, e := a.runner.config.Store.Claim(context.WithoutCancel(ctx), "sweep/"+a.conn.Name, owner, now, now.Add(-time.Second))
 		err = errors.Join(err, e)
 	}()
 	reader, err := projections.OpenReader(a.runner.config.Path)
@@ -318,7 +318,7 @@ func (a *asker) page(ctx context.Context, q provider.ListQuery) (page provider.P
 		case provider.RateLimited:
 			wait = a.limited(ctx, err, now)
 		case provider.Unauthorized:
-				return page, err
+			return page, err
 		default:
 			return page, err
 		}
