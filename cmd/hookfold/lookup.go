@@ -12,12 +12,11 @@ import (
 	"time"
 
 	"github.com/hookfold/hookfold/internal/config"
+	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/projections"
 	"github.com/hookfold/hookfold/worker"
 	"github.com/hookfold/hookfold/worker/lookup"
-
-	"github.com/hookfold/hookfold/pkg/kafka"
 )
 
 // Limits of a look-up by hand.
