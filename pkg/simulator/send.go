@@ -17,7 +17,7 @@ type Sender struct {
 	Plan *Plan
 	// Target is the address of the receiver, http://host:port, without a path.
 	Target string
-	// Client sends the requests; it decides how long an answer may take.
+	// Client sends the requests; if nil, one that waits Patience for an answer.
 	Client *http.Client
 	// Speed is how many simulated seconds pass in one on the wall. Zero plays as fast as the receiver allows, in the order of
 	// the plan, and waits a moment before each further attempt.
@@ -31,6 +31,9 @@ type Sender struct {
 	// Attempted is told of each answer; nil for nobody. It is called by one goroutine at a time.
 	Attempted func(Attempt)
 }
+
+// Patience is how long a provider waits for an answer. Yoco's documents say 15 s, the others nothing.
+const Patience = 15 * time.Second
 
 // Attempt is one request and its answer.
 type Attempt struct {
@@ -60,6 +63,9 @@ type Sent struct {
 	// Elapsed is how long it took.
 	Elapsed time.Duration
 }
+
+// concurrency is the default.
+const concurrency = 16
 
 // quickly is the wait before another attempt where simulated time does not run.
 const quickly = 100 * time.Millisecond
@@ -92,6 +98,14 @@ func (s *Sender) Run(ctx context.Context) (Sent, error) {
 	if now == nil {
 		now = time.Now
 	}
+	client := s.Client
+	if client == nil {
+		client = &http.Client{
+			Timeout: Patience, Transport: &http.Transport{MaxIdleConnsPerHost: max(s.Concurrency, concurrency)},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a redirect is no 2xx
+		}
+		defer client.CloseIdleConnections()
+	}
 	began := now()
 	sent := Sent{Answers: map[int]int{}, Acknowledged: map[int]bool{}}
 	waiting := make(queue, 0, len(s.Plan.Deliveries))
@@ -103,15 +117,14 @@ func (s *Sender) Run(ctx context.Context) (Sent, error) {
 	work, done := make(chan due), make(chan Attempt)
 	workers := s.Concurrency
 	if workers <= 0 {
-		workers = 16
+		workers = concurrency
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for d := range work {
-				a := s.attempt(ctx, d, now)
-				done <- a
+				done <- s.attempt(ctx, client, d, now)
 			}
 		})
 	}
@@ -202,22 +215,22 @@ func (s *Sender) again(d due, a *Attempt, now, began time.Time) (due, bool) {
 	return due{delivery: d.delivery, try: d.try + 1, at: at + schedule[d.try], notUntil: now.Add(quickly)}, true
 }
 
-func (s *Sender) attempt(ctx context.Context, d due, now func() time.Time) Attempt {
+func (s *Sender) attempt(ctx context.Context, client *http.Client, d due, now func() time.Time) Attempt {
 	a := Attempt{Delivery: d.delivery, Try: d.try}
 	began := now()
-	a.Status, a.Err = s.post(ctx, d, began)
+	a.Status, a.Err = s.post(ctx, client, d, began)
 	a.Took = now().Sub(began)
 	return a
 }
 
-func (s *Sender) post(ctx context.Context, d due, clock time.Time) (status int, err error) {
+func (s *Sender) post(ctx context.Context, client *http.Client, d due, clock time.Time) (status int, err error) {
 	url := strings.TrimSuffix(s.Target, "/") + d.delivery.Path
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(d.delivery.Body))
 	if err != nil {
 		return 0, fmt.Errorf("simulator: the target is no address: %w", err)
 	}
 	req.Header = s.Plan.Header(d.delivery, d.at, clock)
-	resp, err := s.Client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err
 	}
