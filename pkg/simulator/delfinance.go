@@ -72,8 +72,8 @@ func (delfinance) retries() []time.Duration {
 func (delfinance) tolerance() time.Duration { return 0 }
 
 func (delfinance) forge(body string) string {
-	return strings.NewReplacer("PIX_EFFECTIVE", "PIX_ERROR", "PIX_ERROR", "PIX_EFFECTIVE", "ACTIVE", "BLOCKED", "BLOCKED", "ACTIVE", "PENDING", "CANCELED",
-		`"amount":`, `"amount":9`, "null", "40317").Replace(body)
+	return strings.NewReplacer("PIX_EFFECTIVE", "PIX_ERROR", "PIX_ERROR", "PIX_EFFECTIVE", "ACTIVE", "BLOCKED", "BLOCKED", "ACTIVE", "PENDING", "CANCELED", `"ACCEPTED"`, `"REJECTED"`, `"REJECTED"`, `"ACCEPTED"`, `"CANCELED"`, `"ACCEPTED"`,
+		`"amount":`, `"amount":9`, `"document":"`, `"document":"9`).Replace(body)
 }
 
 const delfinanceISPB = "38224857"

@@ -68,7 +68,7 @@ func TestFaultsDoNotChangeHistories(t *testing.T) {
 }
 
 func TestRatiosAreHonoured(t *testing.T) {
-	const stories = 3000
+	const stories = 1200
 	events := func(c Chaos) (p *Plan, sound, duplicate, forged, stale int) {
 		p = mustPlan(t, Options{Seed: 11, Stories: stories, Chaos: c})
 		for _, d := range p.Deliveries {
