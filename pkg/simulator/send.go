@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -75,14 +76,15 @@ type due struct {
 	delivery *Delivery
 	try      int
 	at       time.Duration // simulated, after the epoch
-	notUntil time.Time     // on the wall
+	when     time.Time     // on the wall, zero for at once
 }
 
 type queue []due
 
 func (q queue) Len() int { return len(q) }
 func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].delivery.Number < q[j].delivery.Number
+	a, b := &q[i], &q[j]
+	return cmp.Or(a.when.Compare(b.when), cmp.Compare(a.at, b.at), cmp.Compare(a.delivery.Number, b.delivery.Number)) < 0
 }
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 func (q *queue) Push(x any)   { *q = append(*q, x.(due)) }
@@ -110,7 +112,7 @@ func (s *Sender) Run(ctx context.Context) (Sent, error) {
 	sent := Sent{Answers: map[int]int{}, Acknowledged: map[int]bool{}}
 	waiting := make(queue, 0, len(s.Plan.Deliveries))
 	for _, d := range s.Plan.Deliveries {
-		waiting = append(waiting, due{delivery: d, at: d.At})
+		waiting = append(waiting, due{delivery: d, at: d.At, when: s.when(d.At, began)})
 	}
 	heap.Init(&waiting)
 
@@ -146,7 +148,11 @@ func (s *Sender) Run(ctx context.Context) (Sent, error) {
 		wake := time.NewTimer(time.Hour)
 		if len(waiting) > 0 {
 			first = waiting[0]
-			if wait := s.wait(&first, began, next, now()); wait <= 0 {
+			at := first.when
+			if next.After(at) {
+				at = next
+			}
+			if wait := at.Sub(now()); wait <= 0 {
 				out = work
 			} else {
 				wake.Reset(wait)
@@ -184,18 +190,12 @@ func (s *Sender) Run(ctx context.Context) (Sent, error) {
 	return sent, nil
 }
 
-// wait is how long an attempt has to wait still.
-func (s *Sender) wait(d *due, began, next, now time.Time) time.Duration {
-	at := next
-	if d.notUntil.After(at) {
-		at = d.notUntil
+// when is the time on the wall of a simulated one: zero, which is at once, where simulated time does not run.
+func (s *Sender) when(at time.Duration, began time.Time) time.Time {
+	if s.Speed == 0 {
+		return time.Time{}
 	}
-	if s.Speed > 0 {
-		if t := began.Add(time.Duration(float64(d.at) / s.Speed)); t.After(at) {
-			at = t
-		}
-	}
-	return at.Sub(now)
+	return began.Add(time.Duration(float64(at) / s.Speed))
 }
 
 // again plans another attempt of what failed, and marks what has none left.
@@ -208,11 +208,14 @@ func (s *Sender) again(d due, a *Attempt, now, began time.Time) (due, bool) {
 		a.GivenUp = true
 		return due{}, false
 	}
-	at := d.at
+	next := due{delivery: d.delivery, try: d.try + 1, at: d.at + schedule[d.try], when: now.Add(quickly)}
 	if s.Speed > 0 { // each wait counts from the failure of the attempt before
-		at = max(at, time.Duration(float64(now.Sub(began))*s.Speed))
+		next.at = max(d.at, time.Duration(float64(now.Sub(began))*s.Speed)) + schedule[d.try]
+		if at := s.when(next.at, began); at.After(next.when) {
+			next.when = at
+		}
 	}
-	return due{delivery: d.delivery, try: d.try + 1, at: at + schedule[d.try], notUntil: now.Add(quickly)}, true
+	return next, true
 }
 
 func (s *Sender) attempt(ctx context.Context, client *http.Client, d due, now func() time.Time) Attempt {
