@@ -160,6 +160,7 @@ func (delfinance) transfer(w *writer, kinds map[string]*kind) {
 		id = "C" + id
 	}
 	e := w.entity(k, id)
+	e.unlisted = true // that the statement names their ids is not documented
 	direction, side := "in", "CREDITED"
 	if out {
 		direction, side = "out", "DEBITED"

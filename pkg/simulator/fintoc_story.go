@@ -195,6 +195,7 @@ func (t *teller) transfer() {
 		at := t.later(times[len(times)-1])
 		number.change(at, "deleted", enabled.with(object{"updated_at": millis(at)}))
 		number.wordless()
+		number.unread = true // what the API shows of it afterwards is not documented
 		t.emit(number, "account_number.deleted", at, enabled.with(object{"updated_at": millis(at)}))
 	}
 }
