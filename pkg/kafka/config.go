@@ -90,7 +90,8 @@ func (c Config) client(role string, opts ...kgo.Opt) (*kgo.Client, *kotel.Tracer
 			return nil, nil, nil, err
 		}
 		release = done
-		all = append(all, kgo.WithHooks(kprom.NewMetrics("kafka", kprom.Registerer(reg))))
+		all = append(all, kgo.WithHooks(kprom.NewMetrics("kafka", kprom.Registerer(reg),
+			kprom.FetchAndProduceDetail(kprom.ByTopic, kprom.Batches, kprom.Records, kprom.UncompressedBytes))))
 	}
 	all = append(all, opts...)
 	all = append(all, c.Options...)

@@ -92,7 +92,7 @@ func (r *Reader) Offsets(ctx context.Context, topic string) (start, end map[int3
 }
 
 func (r *Reader) wrap(err error) error {
-	if errors.Is(err, kgo.ErrClientClosed) {
+	if errors.Is(err, kgo.ErrClientClosed) || r.client.Context().Err() != nil {
 		return ErrClosed
 	}
 	return fmt.Errorf("kafka: read: %w", err)
@@ -146,7 +146,7 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, each func(Record) err
 		var failed error
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if failed == nil {
-				failed = run.batch(f)
+				failed = run.batch(ctx, f)
 			}
 		})
 		if failed != nil {
@@ -205,7 +205,7 @@ type reading struct {
 }
 
 // batch hands the records of one fetched partition out and turns to the partition's next range when one is through.
-func (g *reading) batch(f kgo.FetchTopicPartition) error {
+func (g *reading) batch(ctx context.Context, f kgo.FetchTopicPartition) error {
 	tp := topicPartition{f.Topic, f.Partition}
 	todo := g.plan[tp]
 	if len(todo) == 0 || len(f.Records) == 0 {
@@ -228,6 +228,9 @@ func (g *reading) batch(f kgo.FetchTopicPartition) error {
 			return err
 		}
 		at.Records++
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
 	if g.r.cfg.Progress != nil {
 		g.r.cfg.Progress(*at)

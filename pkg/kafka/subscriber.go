@@ -39,7 +39,9 @@ type SubscriberConfig struct {
 	// Window is how many messages of one partition may be unacknowledged at once. Default 1: strictly in order.
 	Window int
 	// MaxRecords and MaxBytes bound what one subscription has fetched and not yet handed out; each partition has an equal share, and one
-	// fetch may exceed it. Defaults 20,000 records and 32 MiB.
+	// MaxRecords and MaxBytes bound what one subscription has fetched and not yet handed out: each partition has an equal share, which one
+	// poll may exceed by as much again. Beside it the client holds one fetch, of half of MaxBytes, for each broker. Defaults 20,000 records and
+	// 32 MiB.
 	MaxRecords int
 	MaxBytes   int64
 	// StartOffsets is asked on assignment where to begin; partitions that it leaves out begin at the group's offset, else at From. An error
