@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+)
+
+type workerCmd struct{}
+
+// Run folds the log until it is told to stop:
+//
+//	Kafka ─▶ worker ─one transaction for many records─▶ DATA/projections.db
+//	operator ─GET─▶ admin: ready where partitions are assigned and the store can be written
+func (*workerCmd) Run(w *world) error {
+	c, err := w.loadConnections()
+	if err != nil {
+		return err
+	}
+	p := newProcess(c, w.logger)
+	kc, err := kafkaConfig(c, w.logger, p.registry)
+	if err != nil {
+		return err
+	}
+	p.prepareTopicLater(kc)
+	if _, err := p.addWorker(w.ctx, kc); err != nil {
+		return p.abandon(err)
+	}
+	adminLn, err := p.listen("admin", c.Admin)
+	if err != nil {
+		return p.abandon(err)
+	}
+	return p.run(w.ctx, adminLn, func(context.Context) error {
+		if w.json {
+			return json.NewEncoder(w.stdout).Encode(map[string]string{
+				"admin": adminLn.Addr().String(), "topic": c.Topic, "store": storePath(c),
+			})
+		}
+		w.say(w.stdout, "Folding topic %s into %s; admin at http://%s\n", c.Topic, storePath(c), adminLn.Addr())
+		return nil
+	})
+}
