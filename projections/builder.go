@@ -275,6 +275,9 @@ func (b *Builder) Add(ctx context.Context, k *Block) error {
 	return b.flush(ctx)
 }
 
+// Reached says that the log holds nothing more before these offsets: what a partition ends with may be no record.
+func (b *Builder) Reached(next map[int32]int64) { maps.Copy(b.next, next) }
+
 // flush has the pile written to a run, while the next one is filled.
 func (b *Builder) flush(ctx context.Context) error {
 	if err := b.await(); err != nil {
