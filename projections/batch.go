@@ -89,7 +89,10 @@ func (s *Store) write(facts []Fact) (err error) {
 			break
 		}
 		s.w.forget()
-		if err := a.readHistory(ctx); err != nil {
+		reading, cancel := context.WithTimeout(ctx, historyTimeout)
+		err = a.readHistory(reading)
+		cancel()
+		if err != nil {
 			return fmt.Errorf("projections: reading the log again to fold an entity anew: %w", err)
 		}
 	}
@@ -102,6 +105,9 @@ func (s *Store) write(facts []Fact) (err error) {
 	s.metrics.seconds.Observe(time.Since(start).Seconds())
 	return nil
 }
+
+// historyTimeout bounds how long a batch waits for the log to be read again, so that Close ends.
+const historyTimeout = 8 * time.Second
 
 // errAgain rolls a try back.
 var errAgain = errors.New("the batch is tried again")
@@ -132,9 +138,10 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 		spans, err = a.progress()
 		return err
 	})
-	if a.again {
+	if errors.Is(err, errAgain) {
 		return nil, nil
 	}
+	a.again = false
 	return spans, err
 }
 

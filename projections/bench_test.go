@@ -165,3 +165,13 @@ func BenchmarkCommit(b *testing.B) {
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+// BenchmarkIdle is one record at a time: the time of a whole transaction.
+func BenchmarkIdle(b *testing.B) {
+	s := open(b, testConfig(b))
+	h := newHistory(20_000, 5, 1_000)
+	facts := h.facts(len(h.order))
+	for i := 0; b.Loop(); i++ {
+		require.NoError(b, s.Commit(context.Background(), facts[i%len(facts)]))
+	}
+}

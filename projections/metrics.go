@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	facts, repeated, parked, refolds, failures prometheus.Counter
@@ -28,10 +32,26 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.facts, m.repeated, m.parked, m.refolds, m.failures, m.size, m.seconds} {
+	for i, c := range m.all() {
 		if err := r.Register(c); err != nil {
-			return nil, err
+			for _, done := range m.all()[:i] {
+				r.Unregister(done)
+			}
+			return nil, fmt.Errorf("projections: one store for each registerer: %w", err)
 		}
 	}
 	return m, nil
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.facts, m.repeated, m.parked, m.refolds, m.failures, m.size, m.seconds}
+}
+
+func (m *metrics) unregister(r prometheus.Registerer) {
+	if r == nil {
+		return
+	}
+	for _, c := range m.all() {
+		r.Unregister(c)
+	}
 }

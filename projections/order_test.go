@@ -129,6 +129,10 @@ func TestEveryOrderOfASmallHistoryGivesTheSameBytes(t *testing.T) {
 			body(recorded(transfer("e1", "created", 1), 5), 1, "created"), body(recorded(transfer("e1", "created", 1), 3), 2, "confirmed"),
 			body(recorded(transfer("e1", "created", 1), 7), 3, "rejected"), body(recorded(transfer("e1", "created", 1), 9), 2, "confirmed"), transfer("e2", "processing", 2),
 		},
+		"bodies that lose twice": {
+			body(recorded(transfer("e1", "created", 1), 3), 2, "created"), body(recorded(transfer("e1", "created", 1), 8), 1, "confirmed"),
+			body(recorded(transfer("e1", "created", 1), 5), 1, "confirmed"), body(recorded(transfer("e1", "created", 1), 9), 3, "rejected"),
+		},
 		"bodies at once": {
 			body(recorded(transfer("e1", "created", 1), 5), 2, "rejected"), body(recorded(transfer("e1", "created", 1), 5), 1, "confirmed"),
 			body(recorded(transfer("e1", "created", 1), 5), 1, "confirmed"), body(recorded(transfer("e1", "created", 1), 4), 2, "rejected"),

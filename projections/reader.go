@@ -3,7 +3,7 @@ package projections
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
+	"errors"
 	"iter"
 	"time"
 
@@ -25,7 +25,7 @@ func OpenReader(path string) (*Reader, error) {
 				return &Reader{c, path}, nil
 			}
 		}
-		_ = c.close() // the error before it says more
+		err = errors.Join(err, c.close())
 	}
 	return nil, explain(path, "opening for reading", err)
 }
@@ -60,11 +60,13 @@ type EntityDigest struct {
 	Digest lifecycle.Digest
 }
 
+// errStopped ends a query whose caller wants no more rows.
+var errStopped = errors.New("stopped")
+
 // EntityDigests iterates over all entities by connection, kind and id, ascending, so that two stores can be merged. The
 // iteration ends with the first error.
 func (r *Reader) EntityDigests(ctx context.Context) iter.Seq2[EntityDigest, error] {
 	return func(yield func(EntityDigest, error) bool) {
-		stop := fmt.Errorf("stopped")
 		err := r.c.query(`SELECT k.connection, k.kind, e.id, e.digest FROM kinds k JOIN entities e ON e.kind = k.num
 			ORDER BY k.connection, k.kind, e.id, k.provider`, func(row []driver.Value) error {
 			if err := ctx.Err(); err != nil {
@@ -73,11 +75,11 @@ func (r *Reader) EntityDigests(ctx context.Context) iter.Seq2[EntityDigest, erro
 			digest, _ := row[3].([]byte)
 			e := lifecycle.Entity{Connection: text(row[0]), Kind: text(row[1]), ID: text(row[2])}
 			if !yield(EntityDigest{e, decodeDigest(digest)}, nil) {
-				return stop
+				return errStopped
 			}
 			return nil
 		})
-		if err != nil && err != stop { //nolint:errorlint // our own value, never wrapped
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(EntityDigest{}, explain(r.path, "reading", err))
 		}
 	}

@@ -27,6 +27,9 @@ type Store struct {
 	wake    chan struct{} // holds one token where there may be work
 	stopped chan struct{} // closed when the writer has ended
 
+	full         chan struct{} // asks for a checkpoint
+	checkpointed chan struct{} // closed when the checkpointer has ended
+
 	turn chan struct{} // held by whoever uses the fields below
 	w    *writer       // nil until it is needed, and after an error
 	// spans are the contiguity of partitions, as committed.
@@ -52,7 +55,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{
 		config: c, lifecycles: make(map[[2]string]*lifecycle.Lifecycle, len(c.Lifecycles)),
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}), turn: make(chan struct{}, 1),
-		spans: make(map[int32]*span),
+		spans: make(map[int32]*span), full: make(chan struct{}, 1), checkpointed: make(chan struct{}),
 	}
 	for _, l := range c.Lifecycles {
 		key := [2]string{l.Provider, l.Kind}
@@ -61,13 +64,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		}
 		s.lifecycles[key] = l
 	}
-	if s.metrics, err = newMetrics(c.Registerer); err != nil {
-		return nil, err
-	}
 	if s.w, err = openWriter(ctx, &s.config); err != nil {
 		return nil, err
 	}
+	if s.metrics, err = newMetrics(c.Registerer); err != nil {
+		return nil, errors.Join(err, s.w.close())
+	}
 	go s.run()
+	go s.checkpoints()
 	return s, nil
 }
 
@@ -141,7 +145,9 @@ func (s *Store) run() {
 			s.waiting = s.waiting[1:]
 			s.mu.Unlock()
 			s.turn <- struct{}{}
-			b.err = s.write(b.facts)
+			if b.err = s.write(b.facts); b.err == nil {
+				s.askForCheckpoint()
+			}
 			<-s.turn
 			if b.err == nil && s.config.Signals.BatchCommitted != nil {
 				s.config.Signals.BatchCommitted(len(b.facts))
@@ -259,6 +265,9 @@ func (s *Store) Close() error {
 	default:
 	}
 	<-s.stopped
+	close(s.full)
+	<-s.checkpointed
+	s.metrics.unregister(s.config.Registerer)
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	if s.w == nil {

@@ -78,7 +78,7 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 
 // setUp prepares the connection. synchronous=NORMAL syncs the write-ahead log when it is copied into the file, not with
 // every transaction: a power failure can take the last ones with it, rows and offsets together, and they are read from the
-// log again. The log of changes is kept from the kernel's point of view, so that kill -9 loses nothing.
+// log of observations again. What a killed process has written is the kernel's already, so that kill -9 loses nothing.
 func (w *writer) setUp(c *Config) error {
 	for _, sql := range []string{
 		fmt.Sprintf("PRAGMA busy_timeout = %d", c.BusyTimeout.Milliseconds()),
@@ -86,7 +86,7 @@ func (w *writer) setUp(c *Config) error {
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
 		fmt.Sprintf("PRAGMA cache_size = -%d", c.CacheBytes>>10),
-		"PRAGMA wal_autocheckpoint = 32768",
+		"PRAGMA wal_autocheckpoint = 0", // see checkpoint.go
 		"PRAGMA journal_size_limit = 268435456",
 		"PRAGMA temp_store = MEMORY",
 	} {

@@ -48,8 +48,7 @@ func codeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Env = []string{"PATH=" + ts.Getenv("PATH")}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	//nolint:errcheck // its exit code is looked at
-	cmd.Run()
+	cmd.Run() // its exit code is looked at
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] {
 		ts.Fatalf("exit code %s, want %s: %s", got, args[0], out.String())
 	}

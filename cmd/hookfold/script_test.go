@@ -118,8 +118,7 @@ func startCmd(ts *testscript.TestScript, neg bool, args []string) {
 		r.exited <- errors.Join(cmd.Wait(), stderr.Close())
 	}()
 	ts.Defer(func() {
-		//nolint:errcheck // it may be gone already, as it should
-		cmd.Process.Kill()
+		cmd.Process.Kill() // it may be gone already, as it should
 		reader.Wait()
 	})
 	select {

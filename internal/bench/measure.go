@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -16,6 +17,9 @@ import (
 
 // startLimit is what joining a group and the first fetch may take; it is not measured.
 const startLimit = 30 * time.Second
+
+// commitTime is what one transaction of a store takes.
+const commitTime = time.Millisecond
 
 // uuidHeader is where watermill-kafka keeps a message's UUID.
 const uuidHeader = "_watermill_message_uuid"
@@ -104,12 +108,11 @@ func (e *environment) body() []byte {
 	return b
 }
 
-func (e *environment) message(body []byte, i int) *message.Message {
+func (e *environment) message(body []byte) *message.Message {
 	m := message.NewMessage(watermill.NewUUID(), body)
 	m.Metadata["ce_type"] = "devengo.outgoing_payment.confirmed"
 	m.Metadata["ce_source"] = "/connections/bench"
 	m.Metadata["content-type"] = "application/json"
-	_ = i
 	return m
 }
 
@@ -121,14 +124,14 @@ func (e *environment) publish(pub func(topic string, msgs []*message.Message) er
 		return result{}, err
 	}
 	body := e.body()
-	batch := func(k int) []*message.Message {
+	batch := func() []*message.Message {
 		msgs := make([]*message.Message, n)
 		for j := range msgs {
-			msgs[j] = e.message(body, k*n+j)
+			msgs[j] = e.message(body)
 		}
 		return msgs
 	}
-	if err := pub(topic, batch(0)); err != nil { // connects
+	if err := pub(topic, batch()); err != nil { // connects
 		return result{}, err
 	}
 	var (
@@ -139,8 +142,8 @@ func (e *environment) publish(pub func(topic string, msgs []*message.Message) er
 	w := startWatch()
 	for range e.publishers {
 		wg.Go(func() {
-			for k := 0; time.Since(w.at) < e.limit && failed.Load() == nil; k++ {
-				if err := pub(topic, batch(k)); err != nil {
+			for time.Since(w.at) < e.limit && failed.Load() == nil {
+				if err := pub(topic, batch()); err != nil {
 					failed.Store(&err)
 					return
 				}
@@ -180,6 +183,38 @@ func (e *environment) consume(messages <-chan *message.Message) (result, error) 
 				return result{}, fmt.Errorf("no message within %v", startLimit)
 			}
 			return w.stop(n), nil
+		}
+	}
+	return w.stop(n), nil
+}
+
+// consumeInGroups acknowledges as a store with group commit does: it takes what is there, works on
+// it for a millisecond, and acknowledges all of it.
+func (e *environment) consumeInGroups(messages <-chan *message.Message) (result, error) {
+	var batch []*message.Message
+	n := 0
+	first, open := <-messages
+	if !open {
+		return result{}, errors.New("the channel was closed before the first message")
+	}
+	batch = append(batch, first)
+	w := startWatch()
+	commit := time.NewTimer(commitTime)
+	defer commit.Stop()
+	for n < e.records && time.Since(w.at) < e.limit {
+		select {
+		case m, open := <-messages:
+			if !open {
+				return result{}, fmt.Errorf("the channel was closed after %d messages", n)
+			}
+			batch = append(batch, m)
+		case <-commit.C:
+			for _, m := range batch {
+				m.Ack()
+			}
+			n += len(batch)
+			batch = batch[:0]
+			commit.Reset(commitTime)
 		}
 	}
 	return w.stop(n), nil

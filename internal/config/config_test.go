@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -293,4 +294,25 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDocumented holds the table of settings in docs/configuration.md against the code.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, secret := Settings()
+	for _, name := range names {
+		flag := "`" + Flag(name) + "`"
+		if secret[name] {
+			flag = "–"
+		}
+		if row := "| `" + name + "` | " + flag + " | `" + Variable(name) + "` |"; !strings.Contains(string(text), row) {
+			t.Errorf("docs/configuration.md has no row that begins with\n%s", row)
+		}
+	}
+	if rows := strings.Count(string(text), "\n| `"); rows != len(names) {
+		t.Errorf("docs/configuration.md has %d rows, and there are %d settings", rows, len(names))
+	}
 }

@@ -49,7 +49,8 @@ func Retryable(err error) bool {
 	switch {
 	case err == nil, errors.Is(err, ErrClosed), errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.Canceled):
 		return false
-	case errors.Is(err, ErrBufferFull), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrRecordRetries):
+	case errors.Is(err, ErrBufferFull), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries):
 		return true
 	}
 	var ke *kerr.Error

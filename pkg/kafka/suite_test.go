@@ -124,7 +124,7 @@ func (k suiteKind) pubSubOfGroup(addrs []string) tests.ConsumerGroupPubSubConstr
 		}
 		sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{
 			Config: conf, Marshaler: marshaler, Group: group, Window: k.window,
-			NackBackoff: kafka.Backoff{Min: time.Millisecond, Max: 10 * time.Millisecond}, // the suite refuses one message 300 times
+			NackBackoff:    kafka.Backoff{Min: time.Millisecond, Max: 10 * time.Millisecond}, // the suite refuses one message 300 times
 			SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
 		})
 		if err != nil {

@@ -112,7 +112,7 @@ func (l *Lifecycle) State(sum Summary) EntityState {
 		out.UpdatedAt = sum.claims[0].latest.at.time()
 	}
 	out.Anomalies = l.anomalies(sum.claims, classes)
-	out.Wants = l.wants(current, classes, &out)
+	out.Wants = l.wants(sum.claims, current, classes, &out)
 	return out
 }
 
@@ -174,39 +174,38 @@ func (l *Lifecycle) choose(sum *Summary, classes [][]*claim) ([]*claim, Rule) {
 // mergeEntries gives of each group the latest writing by the current class, else the latest of all that are left.
 func (l *Lifecycle) mergeEntries(claims []claim, current []*claim) [groups]value {
 	var out [groups]value
-	for g := range out {
-		best := l.latestEntry(current, g)
-		if best == nil {
-			all := make([]*claim, len(claims))
-			for i := range claims {
-				all[i] = &claims[i]
+	var best [groups]*entry
+	var by [groups]*claim
+	later := func(c *claim) {
+		for i := range c.entries {
+			e := &c.entries[i]
+			if b := best[e.group]; b == nil || cmp.Or(
+				e.stamp.at.compare(b.stamp.at),
+				cmp.Compare(l.rankOf(c.word), l.rankOf(by[e.group].word)),
+				e.stamp.compare(&b.stamp),
+				strings.Compare(c.word, by[e.group].word),
+			) > 0 {
+				best[e.group], by[e.group] = e, c
 			}
-			best = l.latestEntry(all, g)
-		}
-		if best != nil {
-			out[g] = best.entries[g].value
 		}
 	}
+	take := func() {
+		for g, e := range best {
+			if e != nil && out[g] == nil {
+				out[g] = e.value
+			}
+		}
+	}
+	for _, c := range current {
+		later(c)
+	}
+	take()
+	best, by = [groups]*entry{}, [groups]*claim{}
+	for i := range claims {
+		later(&claims[i])
+	}
+	take()
 	return out
-}
-
-func (l *Lifecycle) latestEntry(claims []*claim, g int) *claim {
-	var best *claim
-	for _, c := range claims {
-		e := &c.entries[g]
-		if e.value == nil {
-			continue
-		}
-		if best == nil || cmp.Or(
-			e.stamp.at.compare(best.entries[g].stamp.at),
-			cmp.Compare(l.rankOf(c.word), l.rankOf(best.word)),
-			e.stamp.compare(&best.entries[g].stamp),
-			strings.Compare(c.word, best.word),
-		) > 0 {
-			best = c
-		}
-	}
-	return best
 }
 
 func createdAt(claims []claim, a *Attributes) time.Time {
@@ -225,10 +224,14 @@ func createdAt(claims []claim, a *Attributes) time.Time {
 	return oldest.time()
 }
 
-func (l *Lifecycle) wants(current []*claim, classes [][]*claim, state *EntityState) []Want {
+func (l *Lifecycle) wants(claims []claim, current []*claim, classes [][]*claim, state *EntityState) []Want {
 	var out []Want
 	if len(current) == 0 {
-		return nil
+		// The entity is known by name only, and nobody has asked for more yet.
+		if len(claims) > 0 && !claims[0].asked {
+			out = append(out, Want{WantThin, claims[0].firstRecorded.time()})
+		}
+		return out
 	}
 	c := current[0]
 	if len(classes) > 1 && state.Rule != RuleLookup {

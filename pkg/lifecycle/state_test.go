@@ -148,6 +148,8 @@ func TestWants(t *testing.T) {
 	require.Empty(t, reasons(unsigned, asked))
 	require.Equal(t, []lifecycle.WantReason{lifecycle.WantUnsigned}, reasons(unsigned, notFound), "a 404 confirms nothing")
 	require.Equal(t, []lifecycle.WantReason{lifecycle.WantUnknownStatus}, reasons(said("melting", 2, 1)))
+	require.Equal(t, []lifecycle.WantReason{lifecycle.WantThin}, reasons(said("", 1, 1)), "known by name only")
+	require.Empty(t, reasons(said("", 1, 1), notFound), "asked, and not found")
 	require.Empty(t, reasons(notFound), "nobody has claimed anything that could be asked after")
 }
 

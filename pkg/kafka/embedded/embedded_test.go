@@ -14,6 +14,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/kafka/embedded"
@@ -85,10 +87,17 @@ func TestSurvivesKill(t *testing.T) {
 
 func TestRestart(t *testing.T) {
 	cfg := embedded.Config{Dir: t.TempDir(), Partitions: map[string]int32{"events": 3}}
+	var id [16]byte
 	for n := range 3 {
 		b := start(t, cfg)
 		publish(t, b, fmt.Sprint("restart-", n))
 		require.Len(t, ids(t, b), n+1)
+		if now := topicID(t, b); n == 0 {
+			id = now
+		} else {
+			require.Equal(t, id, now)
+		}
+		require.Equal(t, fmt.Sprint("restart-", n), consumeOne(t, b), "the group goes on where it was")
 		require.NoError(t, b.Close())
 		require.NoError(t, b.Close(), "twice")
 	}
@@ -175,6 +184,34 @@ func publisher(t *testing.T, b *embedded.Broker) *kafka.Publisher {
 func publish(t *testing.T, b *embedded.Broker, id string) {
 	t.Helper()
 	require.NoError(t, publisher(t, b).Publish("events", message.NewMessage(id, []byte("payload"))))
+}
+
+func topicID(t *testing.T, b *embedded.Broker) [16]byte {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...))
+	require.NoError(t, err)
+	defer cl.Close()
+	topics, err := kadm.NewClient(cl).ListTopics(context.Background(), "events")
+	require.NoError(t, err)
+	return topics["events"].ID
+}
+
+// consumeOne acknowledges the next message of the group.
+func consumeOne(t *testing.T, b *embedded.Broker) string {
+	t.Helper()
+	sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{Config: kafka.Config{Brokers: b.Addrs()}, Group: "g"})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, sub.Close()) }()
+	msgs, err := sub.Subscribe(context.Background(), "events")
+	require.NoError(t, err)
+	select {
+	case msg := <-msgs:
+		msg.Ack()
+		return msg.UUID
+	case <-time.After(20 * time.Second):
+		t.Fatal("no message")
+		return ""
+	}
 }
 
 // ids reads the topic through.

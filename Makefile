@@ -1,0 +1,55 @@
+# Everything a developer does has a target here; `make check` is what CI runs.
+# A line that ends in "## text" is shown by `make help`.
+
+GO       ?= go
+BIN      := bin/hookfold
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VULN     := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+# Fuzzing with -fuzz takes one target at a time; each gets this long.
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race interop check lint vuln fmt fuzz mutants bench clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## start Hookfold on this machine, in demo mode where there is no hookfold.yaml (ARGS="--listen …")
+	@$(BIN) up $(ARGS)
+
+build: ## build bin/hookfold
+	@$(GO) build -trimpath -o $(BIN) ./cmd/hookfold
+
+test: ## all tests of the module; no Docker, no Kafka, no network beyond the Go proxy
+	$(GO) test ./...
+
+race: ## the same under the race detector
+	$(GO) test -race ./...
+
+interop: ## read the topic with foreign code: the CloudEvents SDK over sarama
+	$(GO) -C internal/cloudevents test -count=1 ./...
+
+check: ## what CI runs: format, vet, lint, vulnerabilities, race, interop, and a real Kafka where one can be had
+	@.ci/run
+
+lint: ## golangci-lint, by .golangci.yml
+	$(GO) run $(LINT) run ./...
+
+vuln: ## known vulnerabilities that the code reaches
+	$(GO) run $(VULN) ./...
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+fuzz: ## every fuzz target for FUZZTIME
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ {t[n++]=$$1} /^ok/ {for (i=0;i<n;i++) print $$2, t[i]; n=0}' | \
+	while read -r pkg target; do echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
+
+mutants: ## break the fold on purpose and see that its tests notice
+	HOOKFOLD_MUTANTS=1 $(GO) test -count=1 -timeout 30m ./internal/mutants
+
+bench: ## hold pkg/kafka against its bounds, in one run on this machine
+	$(GO) run -C internal/bench . $(ARGS)
+
+clean: ## remove what was built; data/ stays
+	rm -rf bin
