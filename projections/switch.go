@@ -88,11 +88,17 @@ func Replace(ctx context.Context, path, successor string, settle func(context.Co
 	err = settle(ctx)
 	if err == nil {
 		err = carryOver(c, successor)
+		err = keepUnless(isDamaged(err), err) // then there is nothing to be taken over
 	}
 	if err == nil {
 		err = retire(c, r)
 	}
 	out.Held = time.Since(began)
+	if isDamaged(err) { // it cannot be written at all, by nobody
+		//nolint:errcheck // nothing was written
+		c.script("ROLLBACK")
+		return out, errors.Join(c.close(), place(path, successor, kept))
+	}
 	if err != nil {
 		if !c.raw.AutoCommit() {
 			err = errors.Join(err, c.script("ROLLBACK"))

@@ -41,6 +41,10 @@ type cli struct {
 	Worker  workerCmd  `cmd:"" help:"A consumer alone, against Kafka."`
 	Explain explainCmd `cmd:"" help:"Why is this entity in this state?"`
 	Prove   proveCmd   `cmd:"" help:"Would any other order have given another state?"`
+	Rebuild rebuildCmd `cmd:"" help:"State again from the log."`
+	Verify  verifyCmd  `cmd:"" help:"Is the state what the log says?"`
+	Diff    diffCmd    `cmd:"" help:"What differs between two stores?"`
+	Parked  parkedCmd  `cmd:"" help:"Records that could not be folded: list, show, retry."`
 	Config  configCmd  `cmd:"" help:"Check the configuration, or print it with its secrets hidden."`
 	Version versionCmd `cmd:"" help:"Which version this is."`
 }
