@@ -45,9 +45,9 @@ func (r *Reader) Versions() (v Versions, err error) {
 	return v, err
 }
 
-// Diff iterates over the entities in which two stores differ, by connection, kind and id. Stores of the same versions are
-// compared by the digests of what they remember, others by what their views show. The iteration ends with the first error.
-// It uses both readers until it ends.
+// Diff iterates over the entities in which two stores differ: first those in which their views do, by connection, kind and
+// id; then, where both are of the same versions, those of which they remember different things. The iteration ends with
+// the first error. It uses both readers until it ends.
 func Diff(ctx context.Context, a, b *Reader) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		if err := diff(ctx, a, b, yield); err != nil {
@@ -65,10 +65,24 @@ func diff(ctx context.Context, a, b *Reader, yield func(Difference, error) bool)
 	if err != nil {
 		return err
 	}
-	same := va == vb
-	nextA, stopA := iter.Pull2(a.marked(ctx, same))
+	found := make(map[lifecycle.Entity]bool)
+	more := true
+	err = walk(ctx, a, b, false, func(d Difference, err error) bool {
+		found[d.Entity] = true
+		more = yield(d, err)
+		return more
+	})
+	if err != nil || !more || va != vb {
+		return err
+	}
+	return walk(ctx, a, b, true, func(d Difference, err error) bool { return found[d.Entity] || yield(d, err) })
+}
+
+// walk goes through both stores side by side.
+func walk(ctx context.Context, a, b *Reader, digests bool, yield func(Difference, error) bool) error {
+	nextA, stopA := iter.Pull2(a.marked(ctx, digests))
 	defer stopA()
-	nextB, stopB := iter.Pull2(b.marked(ctx, same))
+	nextB, stopB := iter.Pull2(b.marked(ctx, digests))
 	defer stopB()
 	x, errA, okA := nextA()
 	y, errB, okB := nextB()
@@ -93,6 +107,7 @@ func diff(ctx context.Context, a, b *Reader, yield func(Difference, error) bool)
 			d = Difference{Entity: y.entity, Missing: "a"}
 		case !slices.Equal(x.mark, y.mark):
 			d.Entity = x.entity
+			var err error
 			if d.Columns, err = columns(a, b, x.entity, x.family); err != nil {
 				return err
 			}

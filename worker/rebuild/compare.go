@@ -26,16 +26,17 @@ type Comparison struct {
 func (c *Comparison) Same() bool { return c.Count == 0 }
 
 // Compare holds a store against one that Build made of the log, at least up to the store's offsets. In the differences
-// "a" is the store and "b" the rebuilt one. The store may be written meanwhile.
-func (l *Log) Compare(ctx context.Context, store, rebuilt *projections.Reader, lifecycles []*lifecycle.Lifecycle, most int) (*Comparison, error) {
+// "a" is the store and "b" the rebuilt one. The store may be written meanwhile. Equal digests end it, unless it is to be deep:
+// then every row is looked at, as somebody may have changed one.
+func (l *Log) Compare(ctx context.Context, store, rebuilt *projections.Reader, lifecycles []*lifecycle.Lifecycle, deep bool, most int) (*Comparison, error) {
 	out := &Comparison{}
 	err := store.Snapshot(func() error {
-		return rebuilt.Snapshot(func() error { return l.compare(ctx, store, rebuilt, lifecycles, most, out) })
+		return rebuilt.Snapshot(func() error { return l.compare(ctx, store, rebuilt, lifecycles, deep, most, out) })
 	})
 	return out, err
 }
 
-func (l *Log) compare(ctx context.Context, store, rebuilt *projections.Reader, lifecycles []*lifecycle.Lifecycle, most int, out *Comparison) error {
+func (l *Log) compare(ctx context.Context, store, rebuilt *projections.Reader, lifecycles []*lifecycle.Lifecycle, deep bool, most int, out *Comparison) error {
 	a, err := store.Versions()
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (l *Log) compare(ctx context.Context, store, rebuilt *projections.Reader, l
 		return err
 	}
 	out.Digest, out.Rebuilt = da.String(), db.String()
-	if da == db && !out.OtherVersions {
+	if da == db && !out.OtherVersions && !deep {
 		return nil
 	}
 	var found []projections.Difference

@@ -45,8 +45,13 @@ func newWorld(t testing.TB, partitions int32) *world {
 	r, err := kafka.NewReader(kafka.ReaderConfig{Config: kafka.Config{Brokers: b.Addrs()}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return newReading(t, b.Addrs(), r)
+}
+
+func newReading(t testing.TB, brokers []string, r *kafka.Reader) *world {
+	t.Helper()
 	decoder := worker.NewDecoder(builtin.Providers(), []provider.Connection{{Name: "devengo-test", Mode: lifecycle.ModeTest}})
-	w := &world{t: t, brokers: b.Addrs(), log: &rebuild.Log{Reader: r, Topic: topic, Decoder: decoder}}
+	w := &world{t: t, brokers: brokers, log: &rebuild.Log{Reader: r, Topic: topic, Decoder: decoder}}
 	for _, p := range builtin.Providers() {
 		for _, d := range p.Lifecycles() {
 			l, err := lifecycle.New(d)

@@ -188,7 +188,7 @@ func (l *Log) compareWith(ctx context.Context, live string, p *Live, out *Outcom
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	out.Comparison, err = l.Compare(ctx, a, b, p.Lifecycles, p.Most)
+	out.Comparison, err = l.Compare(ctx, a, b, p.Lifecycles, false, p.Most)
 	if err != nil && ctx.Err() == nil {
 		out.Comparison, out.Damaged, err = nil, err, nil
 	}

@@ -48,7 +48,7 @@ func (l *Log) Retry(ctx context.Context, s *projections.Store, entries []project
 	var again []projections.Fact
 	var failed []projections.Position
 	for i := range out {
-		if !out[i].Gone && out[i].Now == nil {
+		if !out[i].Gone { // what is parked again may be so for another reason
 			again = append(again, facts[i])
 		}
 	}

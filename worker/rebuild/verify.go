@@ -42,7 +42,7 @@ func (l *Log) Verify(ctx context.Context, store string, p Plan, c projections.Co
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	return l.Compare(ctx, a, b, p.Lifecycles, most)
+	return l.Compare(ctx, a, b, p.Lifecycles, true, most)
 }
 
 // standing is up to where a store has committed, for every partition of the log.
