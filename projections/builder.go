@@ -223,7 +223,7 @@ func (b *Builder) Facts() int64 { return b.facts }
 func (b *Builder) Encode(facts []Fact, partition int32, next int64) *Block {
 	k, _ := b.free.Get().(*Block)
 	if k == nil {
-		k = &Block{}
+		k = &Block{data: make([]byte, 0, portionBytes+64<<10)}
 	}
 	k.data, k.entries, k.Facts, k.next = k.data[:0], k.entries[:0], len(facts), map[int32]int64{partition: next}
 	for f := range facts {

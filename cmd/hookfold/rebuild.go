@@ -129,6 +129,9 @@ func (w *world) printRebuilt(r *rebuilt) error {
 	return nil
 }
 
+// fetchBytes bounds what one fetch brings; several are in memory at once.
+const fetchBytes = 4 << 20
+
 // rebuilding is what commands that fold the log are built of.
 type rebuilding struct {
 	config     *config.Config
@@ -152,7 +155,7 @@ func (w *world) openRebuild() (*rebuilding, error) {
 		return nil, err
 	}
 	r.closers = append(r.closers, closeLog)
-	reader, err := kafka.NewReader(kafka.ReaderConfig{Config: kc})
+	reader, err := kafka.NewReader(kafka.ReaderConfig{Config: kc, MaxBytes: fetchBytes})
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}

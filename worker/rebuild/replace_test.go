@@ -6,6 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,6 +37,21 @@ func TestChild(t *testing.T) {
 		t.Skip("only as a child")
 	}
 	w := reading(t, strings.Split(brokers, ","))
+	if into := os.Getenv("HOOKFOLD_TEST_INTO"); into != "" {
+		limit, err := strconv.ParseInt(os.Getenv("HOOKFOLD_TEST_MEMORY"), 10, 64)
+		require.NoError(t, err)
+		debug.SetMemoryLimit(limit * 7 / 8) // as the command does
+		plan := w.plan(into)
+		plan.Memory = limit
+		built, err := w.log.Build(t.Context(), plan)
+		require.NoError(t, err)
+		status, err := os.ReadFile("/proc/self/status")
+		require.NoError(t, err)
+		_, peak, _ := strings.Cut(string(status), "VmHWM:")
+		t.Logf("%d records, %.0f/s", built.Records, float64(built.Records)/(built.Reading+built.Folding).Seconds())
+		t.Logf("peak %s kB", strings.Fields(peak)[0])
+		return
+	}
 	_, err := w.log.Replace(t.Context(), w.liveRebuild(path))
 	require.NoError(t, err)
 }
@@ -154,8 +172,33 @@ func TestCompareNamesWhatDiffers(t *testing.T) {
 
 // reading is a world whose broker is another's.
 func reading(t testing.TB, brokers []string) *world {
-	r, err := kafka.NewReader(kafka.ReaderConfig{Config: kafka.Config{Brokers: brokers}})
+	r, err := kafka.NewReader(kafka.ReaderConfig{Config: kafka.Config{Brokers: brokers}, MaxBytes: 4 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
 	return newReading(t, brokers, r)
+}
+
+// TestMemoryStaysBounded measures the most memory that a process has held that folded a log into a file. With a log of
+// 1,000,000 (HOOKFOLD_REBUILD_OBSERVATIONS) the default limit is far below what the log holds.
+func TestMemoryStaysBounded(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	limit, n := int64(projections.DefaultMemory), observations(t)
+	if n <= 100_000 {
+		limit, n = 256<<20, 100_000
+	}
+	w := newWorld(t, 6)
+	w.publish(n, 7)
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChild$", "-test.v")
+	child.Env = append(os.Environ(), "HOOKFOLD_TEST_BROKERS="+strings.Join(w.brokers, ","),
+		"HOOKFOLD_TEST_INTO="+filepath.Join(t.TempDir(), "b.db"), "HOOKFOLD_TEST_MEMORY="+strconv.FormatInt(limit, 10))
+	out, err := child.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	_, text, ok := strings.Cut(string(out), "peak ")
+	require.True(t, ok, "%s", out)
+	peak, err := strconv.ParseInt(strings.Fields(text)[0], 10, 64)
+	require.NoError(t, err)
+	t.Logf("%s", out)
+	require.Less(t, peak<<10, limit)
 }
