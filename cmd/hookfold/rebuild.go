@@ -65,7 +65,7 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	debug.SetMemoryLimit(memory * 7 / 8) // the rest is SQLite's, whose memory is not counted
+	limitMemory(memory)
 	plan := rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{
 			Path: storePath(r.config), Lifecycles: r.lifecycles, Program: program(r.config), Memory: memory, Logger: w.logger,
@@ -127,6 +127,13 @@ func (w *world) printRebuilt(r *rebuilt) error {
 		w.say(w.stdout, "The old file is kept as %s.\n", r.Kept)
 	}
 	return nil
+}
+
+// limitMemory holds the process to an amount of memory, of which a third is left to SQLite and the system, and lets it
+// use that: what is not needed is collected late.
+func limitMemory(memory int64) {
+	debug.SetMemoryLimit(memory / 3 * 2)
+	debug.SetGCPercent(400)
 }
 
 // fetchBytes bounds what one fetch brings; several are in memory at once.

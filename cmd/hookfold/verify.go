@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"slices"
 
 	"github.com/hookfold/hookfold/projections"
@@ -58,7 +57,7 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	debug.SetMemoryLimit(memory * 7 / 8)
+	limitMemory(memory)
 	store := storePath(r.config)
 	found, err := r.log.Verify(w.ctx, store, rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger},

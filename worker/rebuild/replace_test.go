@@ -40,7 +40,8 @@ func TestChild(t *testing.T) {
 	if into := os.Getenv("HOOKFOLD_TEST_INTO"); into != "" {
 		limit, err := strconv.ParseInt(os.Getenv("HOOKFOLD_TEST_MEMORY"), 10, 64)
 		require.NoError(t, err)
-		debug.SetMemoryLimit(limit * 7 / 8) // as the command does
+		debug.SetMemoryLimit(limit / 3 * 2) // as the command does
+		debug.SetGCPercent(400)
 		plan := w.plan(into)
 		plan.Memory = limit
 		built, err := w.log.Build(t.Context(), plan)
