@@ -197,6 +197,15 @@ func (w *writer) standing(path string) error {
 	return err
 }
 
+// Replaced says that another file took the place of the one that is read: open another Reader to see what is new.
+func (r *Reader) Replaced() (bool, error) {
+	text, err := metaValue(r.c, metaRetired)
+	if err != nil {
+		return false, explain(r.path, "reading", err)
+	}
+	return text != "", nil
+}
+
 // follow changes the path to a retired file's successor, unless that was done already. The successor's write lock keeps
 // others from replacing it meanwhile.
 func follow(path string, retired fs.FileInfo, r retirement) error {

@@ -190,6 +190,12 @@ func TestReplaceTakesOverWhatWasTried(t *testing.T) {
 	require.NoError(t, w.close())
 	before := dump(t, c.Path, DumpOptions{})
 	require.Contains(t, before, "overdue")
+	r, err := OpenReader(c.Path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	replaced, err := r.Replaced()
+	require.NoError(t, err)
+	require.False(t, replaced)
 	successor := c.Path + ".2"
 	_, err = Replace(t.Context(), c.Path, successor, func(ctx context.Context) error {
 		n := c
@@ -200,6 +206,9 @@ func TestReplaceTakesOverWhatWasTried(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, before, dump(t, c.Path, DumpOptions{}))
+	replaced, err = r.Replaced()
+	require.NoError(t, err)
+	require.True(t, replaced)
 }
 
 // TestReplaceOfADamagedOrMissingStore needs nothing of what was there.
