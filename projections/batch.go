@@ -55,8 +55,17 @@ type historyKey struct {
 	id     string
 }
 
-// write commits a batch. The caller has the turn.
-func (s *Store) write(facts []Fact) (err error) {
+// write commits a batch, to the file that is at the path. The caller has the turn.
+func (s *Store) write(facts []Fact) error {
+	for {
+		err := s.commit(facts)
+		if !errors.As(err, new(*retiredError)) {
+			return err
+		}
+	}
+}
+
+func (s *Store) commit(facts []Fact) (err error) {
 	start := time.Now()
 	ctx := context.Background() // a batch has many callers; none of them may take it away from the others
 	if err := s.reopen(ctx); err != nil {
@@ -118,6 +127,9 @@ func (a *attempt) try() (spans map[int32]*span, err error) {
 	a.items, a.parked, a.delta, a.repeated, a.refolds = a.items[:0], make(map[int]*Parked), lifecycle.Digest{}, 0, 0
 	err = a.w.transaction(func() error {
 		if err := a.w.sync(); err != nil {
+			return err
+		}
+		if err := a.w.standing(a.store.config.Path); err != nil {
 			return err
 		}
 		if err := a.gather(); err != nil {

@@ -151,3 +151,9 @@ func explain(path, what string, err error) error {
 	}
 	return fmt.Errorf("projections: %s %s: %w (%s)", what, path, err, advice)
 }
+
+// isDamaged says whether a file is no database, or a damaged one.
+func isDamaged(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)
+}

@@ -33,6 +33,7 @@ type Store struct {
 
 	turn chan struct{} // held by whoever uses the fields below
 	w    *writer       // nil until it is needed, and after an error
+	file string        // the id of the last file that was written
 	// spans are the contiguity of partitions, as committed.
 	spans    map[int32]*span
 	failed   error     // the last transaction's error, nil once one succeeds
@@ -65,8 +66,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		}
 		s.lifecycles[key] = l
 	}
-	if s.w, err = openWriter(ctx, &s.config); err != nil {
+	if s.w, err = openCurrent(ctx, &s.config); err != nil {
 		return nil, err
+	}
+	if err = s.adopt(s.w); err != nil {
+		return nil, errors.Join(err, s.w.close())
 	}
 	if s.metrics, err = newMetrics(c.Registerer); err != nil {
 		return nil, errors.Join(err, s.w.close())
@@ -181,10 +185,21 @@ func (s *Store) take(ctx context.Context) error {
 }
 
 func (s *Store) reopen(ctx context.Context) (err error) {
-	if s.w == nil {
-		s.w, err = openWriter(ctx, &s.config)
+	if s.w != nil && s.w.replaced(s.config.Path) {
+		s.drop()
 	}
-	return err
+	if s.w != nil {
+		return nil
+	}
+	w, err := openCurrent(ctx, &s.config)
+	if err != nil {
+		return err
+	}
+	if err := s.adopt(w); err != nil {
+		return errors.Join(err, w.close())
+	}
+	s.w = w
+	return nil
 }
 
 // drop closes a writer that failed; the next use opens another, with nothing remembered.

@@ -2,9 +2,11 @@ package projections
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
@@ -18,8 +20,9 @@ const maxCached = 1 << 18
 // away, since it may remember numbers that were never committed.
 type writer struct {
 	c       *conn
-	version int64 // data_version when last was read
-	last    int64 // greatest entity number
+	file    fs.FileInfo // which file that is
+	version int64       // data_version when last was read
+	last    int64       // greatest entity number
 	// lastSeen is the greatest number of a timeline row.
 	lastSeen int64
 	kinds    map[kindKey]*kind
@@ -71,6 +74,9 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 		if errors.As(err, &v) {
 			return nil, v
 		}
+		if errors.As(err, new(*retiredError)) {
+			return nil, err
+		}
 		return nil, explain(c.Path, "opening", err)
 	}
 	return w, nil
@@ -113,10 +119,14 @@ func (w *writer) create(c *Config) error {
 	return errors.Join(
 		setMeta(w.c, "schema", strconv.Itoa(SchemaVersion)), setMeta(w.c, "fold", strconv.Itoa(lifecycle.Version)),
 		setMeta(w.c, "topic", c.Topic), setMeta(w.c, "topic_id", c.TopicID),
+		setMeta(w.c, metaID, rand.Text()),
 	)
 }
 
 func (w *writer) check(c *Config) error {
+	if err := w.standing(c.Path); err != nil {
+		return err
+	}
 	for _, v := range []struct{ key, what, want string }{
 		{"schema", "schema version", strconv.Itoa(SchemaVersion)},
 		{"fold", "fold version", strconv.Itoa(lifecycle.Version)},

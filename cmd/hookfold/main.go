@@ -41,6 +41,10 @@ type cli struct {
 	Worker   workerCmd   `cmd:"" help:"A consumer alone, against Kafka."`
 	Explain  explainCmd  `cmd:"" help:"Why is this entity in this state?"`
 	Prove    proveCmd    `cmd:"" help:"Would any other order have given another state?"`
+	Rebuild  rebuildCmd  `cmd:"" help:"State again from the log."`
+	Verify   verifyCmd   `cmd:"" help:"Is the state what the log says?"`
+	Diff     diffCmd     `cmd:"" help:"What differs between two stores?"`
+	Parked   parkedCmd   `cmd:"" help:"Records that could not be folded: list, show, retry."`
 	Lookup   lookupCmd   `cmd:"" help:"Ask the provider for one entity now; sweep the overdue ones."`
 	Webhooks webhooksCmd `cmd:"" help:"Create, list, get, update, delete webhooks at the provider."`
 	Simulate simulateCmd `cmd:"" help:"Play the providers: signed, duplicated, reordered, late, dropped; serves their APIs too."`

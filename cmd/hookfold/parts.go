@@ -215,7 +215,7 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 		Logger: p.log, Registerer: p.registry,
 	})
 	if err != nil {
-		return nil, err
+		return nil, staleStore(ctx, reader, c.Topic, err)
 	}
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{

@@ -23,6 +23,8 @@ func house() Rules {
 				"it folds what the worker folds, in other orders: the worker's side of the log, never ingest's"},
 			{"worker/lookup", []string{"projections", "pkg/event", "pkg/lifecycle", "pkg/provider"},
 				"answers reach the state only through the log, and providers are known by their role"},
+			{"worker/rebuild", []string{"worker", "projections", "pkg/event", "pkg/kafka", "pkg/lifecycle", "pkg/provider"},
+				"it folds what the worker folds, in bulk: the worker's side of the log, never ingest's"},
 			{"projections", []string{"pkg/event", "pkg/lifecycle"},
 				"rows come from observations, never from payloads, and the store knows neither log nor stages"},
 			{"pkg/event", nil, "the envelope is the bottom: it knows neither providers nor the fold"},
