@@ -29,6 +29,9 @@ func broker(t testing.TB, topic string, partitions int32) kafka.Config {
 
 func newSubscriber(t *testing.T, cfg kafka.SubscriberConfig) *kafka.Subscriber {
 	t.Helper()
+	if cfg.CloseTimeout == 0 {
+		cfg.CloseTimeout = time.Second // most tests leave messages in hand, and half of this is spent on waiting for them
+	}
 	sub, err := kafka.NewSubscriber(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sub.Close()) })

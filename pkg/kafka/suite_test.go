@@ -125,7 +125,7 @@ func (k suiteKind) pubSubOfGroup(addrs []string) tests.ConsumerGroupPubSubConstr
 		}
 		sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{
 			Config: conf, Marshaler: marshaler, Group: group, Window: k.window,
-			NackBackoff:    kafka.Backoff{Min: time.Millisecond, Max: 10 * time.Millisecond}, // the suite refuses one message 300 times
+			NackBackoff: kafka.Backoff{Min: time.Millisecond, Max: 10 * time.Millisecond}, // the suite refuses one message 300 times
 			// The suite leaves messages unread; half of this is spent on waiting for them at every close.
 			CloseTimeout:   time.Second,
 			SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,

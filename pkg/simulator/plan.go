@@ -32,7 +32,7 @@ type Options struct {
 	Span time.Duration
 }
 
-// DefaultEpoch and DefaultSpan keep plans the same on all days.
+// Defaults of Options; they keep plans the same on all days.
 const DefaultSpan = 24 * time.Hour
 
 // DefaultEpoch is a Monday.
