@@ -126,10 +126,10 @@ func (f *folder) entity(p *portion, base lifecycle.Summary, records []record, be
 		rank: records[0].rank(), key: key, entity: e, kind: kindKey{e.Connection, e.Kind, provider},
 		lc: f.lifecycles[[2]string{provider, e.Kind}], begun: begun, more: more,
 	}
-	err, panicked := f.try(&b, base, records)
+	panicked, err := f.try(&b, base, records)
 	if err == nil && panicked != nil {
 		if records, err = f.isolate(p, &b, base, records); err == nil && len(records) > 0 {
-			err, panicked = f.try(&b, base, records)
+			panicked, err = f.try(&b, base, records)
 			if err == nil && panicked != nil {
 				err = f.refuse(p, &b, records, panicked)
 				records = nil
@@ -147,7 +147,7 @@ func (f *folder) entity(p *portion, base lifecycle.Summary, records []record, be
 }
 
 // try folds records onto a summary. A panic of the fold is returned, not passed on.
-func (f *folder) try(b *built, base lifecycle.Summary, records []record) (err error, panicked any) {
+func (f *folder) try(b *built, base lifecycle.Summary, records []record) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	b.rows, b.bodies, b.differing = nil, nil, nil
 	sum := base
@@ -158,11 +158,11 @@ func (f *folder) try(b *built, base lifecycle.Summary, records []record) (err er
 		}
 		o, encoded, err := f.f.observation(records[start])
 		if err != nil {
-			return err, nil
+			return nil, err
 		}
 		one, err := lifecycle.DecodeSummary(encoded)
 		if err != nil {
-			return err, nil
+			return nil, err
 		}
 		b.lc.Label(o.Status)
 		sum = b.lc.Join(sum, one)
@@ -196,7 +196,7 @@ func (f *folder) isolate(p *portion, b *built, base lifecycle.Summary, records [
 	var good []record
 	for i := range records {
 		probe := built{entity: b.entity, lc: b.lc}
-		err, panicked := f.try(&probe, base, records[i:i+1])
+		panicked, err := f.try(&probe, base, records[i:i+1])
 		switch {
 		case err != nil:
 			return nil, err

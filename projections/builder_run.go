@@ -121,7 +121,6 @@ func (s *fileSource) Close() error { return s.f.Close() }
 // merge is the sorted sequence of all records of several sources: a heap by their foremost records.
 type merge struct {
 	heap []front
-	err  error
 }
 
 type front struct {

@@ -32,7 +32,7 @@ type Options struct {
 	Span time.Duration
 }
 
-// Defaults of Options; they keep plans the same on all days.
+// DefaultSpan is how long a plan lasts. With DefaultEpoch it keeps plans the same on all days.
 const DefaultSpan = 24 * time.Hour
 
 // DefaultEpoch is a Monday.
