@@ -201,7 +201,8 @@ func (l *Log) read(ctx context.Context, b *projections.Builder, p Plan, meter *m
 			ranges = append(ranges, kafka.Range{Topic: l.Topic, Partition: partition, From: next[partition], To: end})
 		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	// What is cancelled here is reading alone: a run that the builder began to write goes on after the last record.
+	readCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	decoders := p.Decoders
 	if decoders == 0 {
@@ -222,12 +223,12 @@ func (l *Log) read(ctx context.Context, b *projections.Builder, p Plan, meter *m
 	wg.Go(func() {
 		defer close(ordered)
 		defer close(work)
-		reading = l.stretches(ctx, ranges, func(records []kafka.Record) error {
+		reading = l.stretches(readCtx, ranges, func(records []kafka.Record) error {
 			j := &job{records: records, next: records[len(records)-1].Offset + 1, ready: make(chan struct{})}
 			select {
 			case ordered <- j:
-			case <-ctx.Done():
-				return context.Cause(ctx)
+			case <-readCtx.Done():
+				return context.Cause(readCtx)
 			}
 			work <- j
 			return nil
