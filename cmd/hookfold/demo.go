@@ -46,14 +46,39 @@ func startDemo(c *config.Config) (*demo, error) {
 	if err := os.MkdirAll(c.Data, 0o750); err != nil {
 		return nil, fmt.Errorf("the data directory: %w; choose another with --data", err)
 	}
-	d, err := loadDemo(filepath.Join(c.Data, "demo.json"))
+	d, err := loadDemo(demoFile(c))
 	if err != nil {
 		return nil, err
 	}
+	d.connect(c)
+	return d, nil
+}
+
+// loadBeside reads the configuration of a command that works on what an up has made: its file, or the connections of the
+// demo that the data directory comes from.
+func (w *world) loadBeside() (*config.Config, error) {
+	c, err := w.load()
+	if err != nil || c.File != "" {
+		return c, err
+	}
+	if _, err := os.Stat(demoFile(c)); err != nil {
+		return c, nil //nolint:nilerr // there was no demo here
+	}
+	d, err := loadDemo(demoFile(c))
+	if err != nil {
+		return nil, err
+	}
+	d.connect(c)
+	return c, nil
+}
+
+func demoFile(c *config.Config) string { return filepath.Join(c.Data, "demo.json") }
+
+// connect adds the demo's connections to a configuration.
+func (d *demo) connect(c *config.Config) {
 	for _, p := range builtin.Providers() {
 		c.Connections = append(c.Connections, d.connection(p.Name()))
 	}
-	return d, nil
 }
 
 func loopback(address string) bool {

@@ -58,7 +58,7 @@ func (cmd *explainCmd) Run(w *world) (err error) {
 	if !ok || kind == "" || id == "" {
 		return &usageError{fmt.Sprintf("%q is not an entity", cmd.Reference), "write KIND/ID, as in account/acc_123"}
 	}
-	c, err := w.load()
+	c, err := w.loadBeside()
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type cli struct {
 	Ingest  ingestCmd  `cmd:"" help:"The endpoint alone, against Kafka."`
 	Worker  workerCmd  `cmd:"" help:"A consumer alone, against Kafka."`
 	Explain explainCmd `cmd:"" help:"Why is this entity in this state?"`
+	Prove   proveCmd   `cmd:"" help:"Would any other order have given another state?"`
 	Config  configCmd  `cmd:"" help:"Check the configuration, or print it with its secrets hidden."`
 	Version versionCmd `cmd:"" help:"Which version this is."`
 }
@@ -120,6 +121,9 @@ func (w *world) fail(err error) int {
 	code := exitFailed
 	if errors.As(err, new(*usageError)) || errors.As(err, new(*config.Error)) {
 		code = exitUsage
+	}
+	if errors.As(err, new(different)) {
+		return exitDifferent
 	}
 	if !errors.As(err, new(reported)) {
 		w.say(w.stderr, "hookfold: %v\n", err)

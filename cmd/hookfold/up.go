@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -41,6 +40,7 @@ func (*upCmd) Run(w *world) error {
 		return err
 	}
 	p.closeLater("broker", broker.Close)
+	p.check("broker", func(context.Context) error { return broker.Healthy() })
 	kc := kafka.Config{Brokers: broker.Addrs(), ClientID: "hookfold", Logger: w.logger, Registerer: p.registry}
 	if err := ensureTopic(w.ctx, kc, c); err != nil {
 		return p.abandon(err)
@@ -93,19 +93,15 @@ func (w *world) loadUp() (*config.Config, *demo, error) {
 // startBroker starts the broker where the configuration says, or anywhere on loopback where it says nothing and the usual
 // port is taken.
 func (p *process) startBroker() (*embedded.Broker, error) {
-	address := p.config.Brokers[0]
-	ln, err := net.Listen("tcp", address)
-	switch {
-	case err == nil:
-		if err := ln.Close(); err != nil {
-			return nil, err
-		}
-	case errors.Is(err, syscall.EADDRINUSE) && !p.config.Given["brokers"]:
-		address = "127.0.0.1:0"
-	default:
-		return nil, fmt.Errorf("the embedded broker cannot listen on %s: %w; choose another address with --brokers", address, err)
+	ec := embedded.Config{Dir: logDir(p.config), Listen: p.config.Brokers[0], Logger: p.log}
+	broker, err := embedded.Start(ec)
+	if errors.Is(err, syscall.EADDRINUSE) && !p.config.Given["brokers"] {
+		ec.Listen = "127.0.0.1:0"
+		broker, err = embedded.Start(ec)
 	}
-	broker, err := embedded.Start(embedded.Config{Dir: logDir(p.config), Listen: address, Logger: p.log})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w; choose another address with --brokers", err)
+	}
 	if err != nil {
 		return nil, err
 	}

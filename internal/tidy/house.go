@@ -13,12 +13,14 @@ func house() Rules {
 			"bin", "data", // made by make, never committed
 		},
 		Packages: []Package{
-			{"cmd/hookfold", []string{"ingest", "worker", "projections", "pkg/...", "internal/admin", "internal/builtin", "internal/config"},
+			{"cmd/hookfold", []string{"ingest", "worker/...", "projections", "pkg/...", "internal/admin", "internal/builtin", "internal/config"},
 				"imports run from the command to the stages to pkg; tests' and tools' packages are not for the program"},
 			{"ingest", []string{"pkg/event", "pkg/lifecycle", "pkg/provider"},
 				"stages meet only through the log, and ingest knows providers by their role and the log as a publisher"},
 			{"worker", []string{"projections", "pkg/event", "pkg/kafka", "pkg/lifecycle", "pkg/provider"},
 				"stages meet only through the log (except worker and projections), and providers are known by their role"},
+			{"worker/prove", []string{"worker", "projections", "pkg/event", "pkg/kafka", "pkg/lifecycle", "pkg/provider"},
+				"it folds what the worker folds, in other orders: the worker's side of the log, never ingest's"},
 			{"projections", []string{"pkg/event", "pkg/lifecycle"},
 				"rows come from observations, never from payloads, and the store knows neither log nor stages"},
 			{"pkg/event", nil, "the envelope is the bottom: it knows neither providers nor the fold"},

@@ -149,8 +149,6 @@ func (p *partition) run() {
 	defer close(p.gone)
 	defer p.clear()
 	if !p.waitForPredecessor() {
-		close(p.idle)
-		close(p.stopped)
 		return
 	}
 	p.deliver()
@@ -166,12 +164,17 @@ func (p *partition) waitForPredecessor() bool {
 	case <-p.before:
 		return true
 	case <-p.stop:
-		// Handed on before anything was delivered. The chain must hold: whoever comes next waits for us, we for the one before.
+		// Handed on before anything was delivered, so nothing holds up a revocation or the end. But the chain must hold:
+		// whoever comes next waits for us, we for the one before.
+		close(p.idle)
+		close(p.stopped)
 		select {
 		case <-p.before:
 		case <-p.s.killed:
 		}
 	case <-p.s.killed:
+		close(p.idle)
+		close(p.stopped)
 	}
 	return false
 }

@@ -92,6 +92,9 @@ func (h *history) missing() []string {
 	return out
 }
 
+// notAcked ends the one complaint that is about what did not happen.
+const notAcked = "was acknowledged by nobody"
+
 // judge holds a history against the log, as a plain reader found it: per partition the records in
 // their order. It returns every promise that was broken. It knows nothing of how the subscriber works.
 func judge(log [][]string, window int, events []happening) []string {
@@ -167,7 +170,7 @@ func judge(log [][]string, window int, events []happening) []string {
 	for p := range log {
 		for o, r := range log[p] {
 			if !acks[p][o] {
-				broken = append(broken, fmt.Sprintf("record %s at %d/%d was acknowledged by nobody", r, p, o))
+				broken = append(broken, fmt.Sprintf("record %s at %d/%d "+notAcked, r, p, o))
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -17,7 +18,7 @@ import (
 var (
 	simSeed  = flag.Uint64("sim.seed", 0, "play the history of this seed only")
 	simRuns  = flag.Int("sim.runs", 20, "how often to play it: the seed decides everything but the order of goroutines")
-	simCount = flag.Int("sim.histories", envInt("HOOKFOLD_SIM_HISTORIES", 1000), "how many histories to play (also HOOKFOLD_SIM_HISTORIES)")
+	simCount = flag.Int("sim.histories", envInt("HOOKFOLD_SIM_HISTORIES", 2000), "how many histories to play (also HOOKFOLD_SIM_HISTORIES)")
 	simLog   = flag.Bool("sim.log", false, "print what the clients log")
 	simFirst = flag.Uint64("sim.first", 1, "seed of the first")
 )
@@ -34,9 +35,10 @@ func envInt(name string, otherwise int) int {
 // against the log: see judge for the promises. Run it with -tags synctests.
 func TestHistories(t *testing.T) {
 	kinds := troubles()
+	var stuck atomic.Int64
 	if *simSeed != 0 {
 		for range *simRuns {
-			playHistory(t, makePlan(*simSeed, kinds))
+			playHistory(t, makePlan(*simSeed, kinds), &stuck)
 			if t.Failed() {
 				return
 			}
@@ -54,11 +56,17 @@ func TestHistories(t *testing.T) {
 					if n >= uint64(*simCount) {
 						return
 					}
-					playHistory(t, makePlan(*simFirst+n, kinds))
+					playHistory(t, makePlan(*simFirst+n, kinds), &stuck)
 				}
 			})
 		}
 	})
+	if n := stuck.Load(); n > 0 {
+		t.Logf("%7d × the broker never finished a rebalance", n)
+		if n > int64(*simCount/100+1) {
+			t.Errorf("in %d of %d histories the broker never finished a rebalance", n, *simCount)
+		}
+	}
 	for _, k := range kinds {
 		n := k.hits.Load()
 		t.Logf("%7d × %s", n, k.name)
@@ -68,7 +76,7 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-func playHistory(t *testing.T, p plan) {
+func playHistory(t *testing.T, p plan, stuck *atomic.Int64) {
 	var log [][]string
 	var w *world
 	began := time.Now()
@@ -80,6 +88,10 @@ func playHistory(t *testing.T, p plan) {
 		log = w.play()
 	})
 	broken := append(w.broken, judge(log, p.window, w.history.events)...)
+	if w.stuck {
+		stuck.Add(1)
+		broken = slices.DeleteFunc(broken, func(b string) bool { return strings.HasSuffix(b, notAcked) })
+	}
 	if len(broken) == 0 {
 		return
 	}

@@ -89,76 +89,103 @@ const (
 // value is a group's fields in order; empty where the provider gives none.
 type value []string
 
-// flatten returns the groups that an observation writes, each at its place.
-func (o *Observation) flatten() [groups]value {
-	var out [groups]value
+// flatten returns the groups that an observation writes, as entries with its stamp.
+func (o *Observation) flatten(at stamp) []entry {
 	a := &o.Attributes
+	fields := make([]string, 0, allFields) // one backing array for the fields of all groups
+	entries := make([]entry, 0, groups)
+	write := func(g group, values ...string) {
+		n := len(fields)
+		fields = append(fields, values...)
+		entries = append(entries, entry{g, at, value(fields[n:len(fields):len(fields)])})
+	}
 	if a.Origin != nil {
-		out[groupOrigin] = value{formatTime(a.Origin.Created)}
+		write(groupOrigin, formatTime(a.Origin.Created))
 	}
 	if a.Profile != nil {
-		out[groupProfile] = value{a.Profile.Name, a.Profile.Currency, a.Profile.Identifier}
+		write(groupProfile, a.Profile.Name, a.Profile.Currency, a.Profile.Identifier)
 	}
 	if a.Balance != nil {
-		out[groupBalance] = value{formatMinor(a.Balance.Available), formatMinor(a.Balance.Total)}
+		write(groupBalance, formatMinor(a.Balance.Available), formatMinor(a.Balance.Total))
 	}
 	if a.Money != nil {
-		out[groupMoney] = value{string(a.Money.Direction), formatMinor(a.Money.Amount), a.Money.Currency}
+		write(groupMoney, string(a.Money.Direction), formatMinor(a.Money.Amount), a.Money.Currency)
 	}
 	if a.Relation != nil {
-		out[groupRelation] = value{a.Relation.AccountID, a.Relation.ParentID}
+		write(groupRelation, a.Relation.AccountID, a.Relation.ParentID)
 	}
 	if a.Reference != nil {
-		out[groupReference] = value{a.Reference.Text}
+		write(groupReference, a.Reference.Text)
 	}
 	if a.Counterparty != nil {
-		out[groupCounterparty] = value{a.Counterparty.Name}
+		write(groupCounterparty, a.Counterparty.Name)
 	}
 	if a.Failure != nil {
-		out[groupFailure] = value{a.Failure.Code, a.Failure.Reason}
+		write(groupFailure, a.Failure.Code, a.Failure.Reason)
 	}
 	if a.Subject != nil {
-		out[groupSubject] = value{a.Subject.Text}
+		write(groupSubject, a.Subject.Text)
 	}
 	if o.Mode != "" {
-		out[groupMode] = value{string(o.Mode)}
+		write(groupMode, string(o.Mode))
 	}
 	if a.Object != nil {
-		out[groupObject] = value{string(a.Object)}
+		write(groupObject, string(a.Object))
 	}
-	return out
+	return entries
 }
 
 // unflatten is the inverse of flatten, except that absent groups of a summary stay nil.
 func unflatten(in *[groups]value) (Attributes, Mode) {
+	// What the attributes point to is allocated at once.
+	all := &struct {
+		origin       Origin
+		profile      Profile
+		balance      Balance
+		money        Money
+		relation     Relation
+		reference    Reference
+		counterparty Counterparty
+		failure      Failure
+		subject      Subject
+	}{}
 	var a Attributes
 	var mode Mode
 	if v := in[groupOrigin]; v != nil {
-		a.Origin = &Origin{Created: parseTime(v[0])}
+		all.origin = Origin{Created: parseTime(v[0])}
+		a.Origin = &all.origin
 	}
 	if v := in[groupProfile]; v != nil {
-		a.Profile = &Profile{Name: v[0], Currency: v[1], Identifier: v[2]}
+		all.profile = Profile{Name: v[0], Currency: v[1], Identifier: v[2]}
+		a.Profile = &all.profile
 	}
 	if v := in[groupBalance]; v != nil {
-		a.Balance = &Balance{Available: parseMinor(v[0]), Total: parseMinor(v[1])}
+		all.balance = Balance{Available: parseMinor(v[0]), Total: parseMinor(v[1])}
+		a.Balance = &all.balance
 	}
 	if v := in[groupMoney]; v != nil {
-		a.Money = &Money{Direction: Direction(v[0]), Amount: parseMinor(v[1]), Currency: v[2]}
+		all.money = Money{Direction: Direction(v[0]), Amount: parseMinor(v[1]), Currency: v[2]}
+		a.Money = &all.money
 	}
 	if v := in[groupRelation]; v != nil {
-		a.Relation = &Relation{AccountID: v[0], ParentID: v[1]}
+		all.relation = Relation{AccountID: v[0], ParentID: v[1]}
+		a.Relation = &all.relation
 	}
 	if v := in[groupReference]; v != nil {
-		a.Reference = &Reference{Text: v[0]}
+		all.reference = Reference{Text: v[0]}
+		a.Reference = &all.reference
 	}
 	if v := in[groupCounterparty]; v != nil {
-		a.Counterparty = &Counterparty{Name: v[0]}
+		all.counterparty = Counterparty{Name: v[0]}
+		a.Counterparty = &all.counterparty
 	}
 	if v := in[groupFailure]; v != nil {
-		a.Failure = &Failure{Code: v[0], Reason: v[1]}
+		all.failure = Failure{Code: v[0], Reason: v[1]}
+		a.Failure = &all.failure
 	}
 	if v := in[groupSubject]; v != nil {
-		a.Subject = &Subject{Text: v[0]}
+		all.subject = Subject{Text: v[0]}
+		a.Subject = &all.subject
 	}
 	if v := in[groupMode]; v != nil {
 		mode = Mode(v[0])
@@ -168,6 +195,9 @@ func unflatten(in *[groups]value) (Attributes, Mode) {
 	}
 	return a, mode
 }
+
+// allFields is how many fields all groups have together.
+const allFields = 18
 
 // width is how many fields each group has; decoding a summary checks against it.
 var width = [groups]int{

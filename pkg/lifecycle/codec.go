@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // Digest identifies a summary. Digests of many entities are summed without order; see Digest.Add.
@@ -37,11 +38,15 @@ func (d Digest) Sub(e Digest) Digest {
 // DigestOf is the digest of an entity with the given encoded summary. It covers the entity's reference, so that equal
 // summaries of two entities do not stand in for each other.
 func DigestOf(e Entity, encoded []byte) Digest {
-	buf := make([]byte, 0, len(e.Connection)+len(e.Kind)+len(e.ID)+len(encoded)+3)
+	var space [256]byte // on the stack: references are short
+	ref := space[:0]
 	for _, s := range []string{e.Connection, e.Kind, e.ID} {
-		buf = append(append(buf, s...), 0)
+		ref = append(append(ref, s...), 0)
 	}
-	sum := sha256.Sum256(append(buf, encoded...))
+	h := sha256.New()
+	h.Write(ref) // never fails
+	h.Write(encoded)
+	sum := h.Sum(space[:0])
 	return Digest{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])}
 }
 
@@ -81,22 +86,18 @@ func appendClaim(b []byte, c *claim) []byte {
 	b = append(b, flags)
 	// Two bitmaps: the groups that are there, and those of them that the latest observation wrote.
 	var present, same uint64
-	for g := range c.entries {
-		if c.entries[g].value != nil {
-			present |= 1 << g
-			if c.entries[g].stamp == c.latest {
-				same |= 1 << g
-			}
+	for i := range c.entries {
+		e := &c.entries[i]
+		present |= 1 << e.group
+		if e.stamp == c.latest {
+			same |= 1 << e.group
 		}
 	}
 	b = binary.AppendUvarint(b, present)
 	b = binary.AppendUvarint(b, same)
-	for g := range c.entries {
-		e := &c.entries[g]
-		if e.value == nil {
-			continue
-		}
-		if same&(1<<g) == 0 {
+	for i := range c.entries {
+		e := &c.entries[i]
+		if same&(1<<e.group) == 0 {
 			b = appendStamp(b, &e.stamp)
 		}
 		for _, field := range e.value {
@@ -232,18 +233,29 @@ func (d *decoder) claim(c *claim) {
 	if present>>groups != 0 {
 		d.fail()
 	}
-	for g := range c.entries {
+	if d.err != nil || present == 0 {
+		return
+	}
+	n := 0
+	for g := range groups {
+		if present&(1<<g) != 0 {
+			n += width[g]
+		}
+	}
+	fields := make([]string, n) // one backing array for the fields of all groups
+	c.entries = make([]entry, 0, bits.OnesCount64(present))
+	for g := range groups {
 		if present&(1<<g) == 0 || d.err != nil {
 			continue
 		}
-		e := &c.entries[g]
-		e.stamp = c.latest
+		e := entry{group: g, stamp: c.latest, value: value(fields[:width[g]:width[g]])}
+		fields = fields[width[g]:]
 		if same&(1<<g) == 0 {
 			e.stamp = d.stamp()
 		}
-		e.value = make(value, width[g])
 		for i := range e.value {
 			e.value[i] = d.string()
 		}
+		c.entries = append(c.entries, e)
 	}
 }

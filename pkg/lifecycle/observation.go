@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"bytes"
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -88,3 +89,9 @@ func (o *Observation) earlier(p *Observation) bool {
 
 // Supersedes says whether delivery o counts rather than p, where both carry the same ID for the same entity.
 func (o *Observation) Supersedes(p *Observation) bool { return o.earlier(p) }
+
+// Provider is the name of the provider that the observation comes from: the part of Type before the first dot.
+func (o *Observation) Provider() string {
+	name, _, _ := strings.Cut(o.Type, ".")
+	return name
+}

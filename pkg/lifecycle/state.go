@@ -174,39 +174,38 @@ func (l *Lifecycle) choose(sum *Summary, classes [][]*claim) ([]*claim, Rule) {
 // mergeEntries gives of each group the latest writing by the current class, else the latest of all that are left.
 func (l *Lifecycle) mergeEntries(claims []claim, current []*claim) [groups]value {
 	var out [groups]value
-	for g := range out {
-		best := l.latestEntry(current, g)
-		if best == nil {
-			all := make([]*claim, len(claims))
-			for i := range claims {
-				all[i] = &claims[i]
+	var best [groups]*entry
+	var by [groups]*claim
+	later := func(c *claim) {
+		for i := range c.entries {
+			e := &c.entries[i]
+			if b := best[e.group]; b == nil || cmp.Or(
+				e.stamp.at.compare(b.stamp.at),
+				cmp.Compare(l.rankOf(c.word), l.rankOf(by[e.group].word)),
+				e.stamp.compare(&b.stamp),
+				strings.Compare(c.word, by[e.group].word),
+			) > 0 {
+				best[e.group], by[e.group] = e, c
 			}
-			best = l.latestEntry(all, g)
-		}
-		if best != nil {
-			out[g] = best.entries[g].value
 		}
 	}
+	take := func() {
+		for g, e := range best {
+			if e != nil && out[g] == nil {
+				out[g] = e.value
+			}
+		}
+	}
+	for _, c := range current {
+		later(c)
+	}
+	take()
+	best, by = [groups]*entry{}, [groups]*claim{}
+	for i := range claims {
+		later(&claims[i])
+	}
+	take()
 	return out
-}
-
-func (l *Lifecycle) latestEntry(claims []*claim, g int) *claim {
-	var best *claim
-	for _, c := range claims {
-		e := &c.entries[g]
-		if e.value == nil {
-			continue
-		}
-		if best == nil || cmp.Or(
-			e.stamp.at.compare(best.entries[g].stamp.at),
-			cmp.Compare(l.rankOf(c.word), l.rankOf(best.word)),
-			e.stamp.compare(&best.entries[g].stamp),
-			strings.Compare(c.word, best.word),
-		) > 0 {
-			best = c
-		}
-	}
-	return best
 }
 
 func createdAt(claims []claim, a *Attributes) time.Time {

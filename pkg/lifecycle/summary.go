@@ -54,13 +54,25 @@ type claim struct {
 	firstRecorded       instant
 	signed              bool // by at least one delivery that was signed, or by a look-up
 	asked               bool // by at least one look-up
-	entries             [groups]entry
+	// entries are by group, ascending, each group once. They are shared between summaries and never changed in place.
+	entries []entry
 }
 
-// entry is the latest writing of a group by the observations of one claim; value is nil where there is none.
+// entry is the latest writing of a group by the observations of one claim.
 type entry struct {
+	group group
 	stamp stamp
 	value value
+}
+
+// entry returns the claim's writing of a group, nil where there is none.
+func (c *claim) entry(g group) *entry {
+	for i := range c.entries {
+		if c.entries[i].group == g {
+			return &c.entries[i]
+		}
+	}
+	return nil
 }
 
 // Observe is the summary of a single observation.
@@ -73,11 +85,7 @@ func (l *Lifecycle) Observe(o *Observation) Summary {
 	if o.Source != SourceLookup && !o.Occurred.IsZero() {
 		c.firstHook, c.lastHook = s.at, s.at
 	}
-	for g, v := range o.flatten() {
-		if v != nil {
-			c.entries[g] = entry{s, v}
-		}
-	}
+	c.entries = o.flatten(s)
 	sum := Summary{claims: []claim{c}}
 	if o.Source == SourceLookup && o.Status != "" {
 		sum.lookup, sum.lookupWord = s, o.Status
@@ -144,12 +152,31 @@ func joinClaims(c, d *claim) claim {
 	}
 	out.signed = c.signed || d.signed
 	out.asked = c.asked || d.asked
-	for g := range out.entries {
-		if e := &d.entries[g]; e.value != nil && (out.entries[g].value == nil || out.entries[g].stamp.compare(&e.stamp) < 0) {
-			out.entries[g] = *e
+	out.entries = joinEntries(c.entries, d.entries)
+	return out
+}
+
+func joinEntries(c, d []entry) []entry {
+	if len(c) == 0 {
+		return d
+	}
+	if len(d) == 0 {
+		return c
+	}
+	out := make([]entry, 0, max(len(c), len(d)))
+	for len(c) > 0 && len(d) > 0 {
+		switch {
+		case c[0].group < d[0].group:
+			out, c = append(out, c[0]), c[1:]
+		case c[0].group > d[0].group:
+			out, d = append(out, d[0]), d[1:]
+		case c[0].stamp.compare(&d[0].stamp) < 0:
+			out, c, d = append(out, d[0]), c[1:], d[1:]
+		default:
+			out, c, d = append(out, c[0]), c[1:], d[1:]
 		}
 	}
-	return out
+	return append(append(out, c...), d...)
 }
 
 func (l *Lifecycle) compareLookups(a, b *Summary) int {
@@ -167,13 +194,12 @@ func (l *Lifecycle) compareLookups(a, b *Summary) int {
 func (l *Lifecycle) prune(claims []claim) {
 	for i := range claims {
 		for j := range claims {
-			if i == j || !l.superseded(claims[i].word, claims[j].word) {
+			if len(claims[i].entries) == 0 || i == j || !l.superseded(claims[i].word, claims[j].word) {
 				continue
 			}
-			for g := range claims[i].entries {
-				if claims[j].entries[g].value != nil {
-					claims[i].entries[g] = entry{}
-				}
+			written := func(e entry) bool { return claims[j].entry(e.group) != nil }
+			if slices.ContainsFunc(claims[i].entries, written) {
+				claims[i].entries = slices.DeleteFunc(slices.Clone(claims[i].entries), written)
 			}
 		}
 	}

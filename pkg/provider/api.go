@@ -17,7 +17,8 @@ type Asker interface {
 }
 
 // A Client asks one connection's API. It is safe for concurrent use. It sends one request a call, signed or
-// authenticated as the provider wants it; retries, limits and patience are the caller's.
+// authenticated as the provider wants it (where that takes a token, at times one more to renew it); retries, limits and
+// patience are the caller's. Redirects are not followed: they would carry credentials elsewhere.
 type Client interface {
 	// Fetch asks for one entity. What the API answers, a 404 or 410 included, is an Answer; everything else is an *APIError,
 	// or ErrUnsupported for a kind that the API cannot be asked for.
@@ -25,7 +26,7 @@ type Client interface {
 	// List asks for a page of the entities of a kind, oldest page first where the API allows. ErrUnsupported where it has no
 	// list.
 	List(ctx context.Context, q ListQuery) (Page, error)
-	// Kinds are the kinds that Fetch can be asked for, and those of them that List can.
+	// Kinds are the kinds that Fetch can be asked for, and those that List can.
 	Kinds() (fetch, list []string)
 	// Limit is what the provider allows the connection.
 	Limit() Limit
@@ -34,11 +35,13 @@ type Client interface {
 // Answer is what a provider's API said of one entity.
 type Answer struct {
 	Kind, ID string
-	// Status is the HTTP status: 200, 404 or 410.
+	// Status is 200, 404 or 410: the HTTP status, but 404 also where the provider has another way of saying that it knows no
+	// such entity, as a search that finds nothing.
 	Status int
 	// Date is the answer's Date, zero where it has none; it dates the observation.
 	Date time.Time
-	// ContentType and Body are the answer as it came; for an entity of a list, its part of the list as an answer to Fetch would be.
+	// ContentType and Body are the answer as it came, but for credentials, which are taken out; for an entity of a list, its part
+	// of the list as an answer to Fetch would be.
 	ContentType string
 	Body        []byte
 }
@@ -55,6 +58,8 @@ type ListQuery struct {
 // Page is a part of a list.
 type Page struct {
 	Answers []Answer
+	// Skipped is how many entries do not say which entity they are.
+	Skipped int
 	// Next asks for the following page; empty after the last. It can be stored and used by another process.
 	Next string
 }

@@ -39,12 +39,24 @@ type Authorization struct {
 	Value string
 }
 
-// API is how to ask a provider for the state of an entity. Which fields are needed is the provider's to say.
+// API is how to ask a provider for the state of an entity, and to manage its webhooks there. Which settings are needed is the
+// provider's to say; one that it does not use is a Problem.
 type API struct {
-	BaseURL   string
-	KeyID     string
-	Secret    string
+	// BaseURL stands in for the provider's own address: a proxy, a simulator. Empty for the address of the connection's mode.
+	BaseURL string
+	// KeyID and Secret are an API key; a provider whose key is one string has no KeyID.
+	KeyID, Secret string
+	// AccountID is the bank account that the key is used for (Delfinance).
 	AccountID string
+	// Email and Password are an older way in (Devengo), used where there is no key.
+	Email, Password string
+	// Token is a further credential for a second API of the provider's (Yoco's versioned one).
+	Token string
+	// Version is the dated version of the API that is asked for (Fintoc: 2026-02-01).
+	Version string
+	// ClientCert and ClientKey are the certificate that the client shows and its private key (Delfinance's production): the
+	// paths of PEM files, which are read again for each new connection, or PEM itself.
+	ClientCert, ClientKey string
 }
 
 // Problem is one thing that is wrong with a connection.

@@ -65,29 +65,7 @@ func (Provider) Check(c provider.Connection) []provider.Problem {
 			Mend:  "make one connection with mode test and one with mode live",
 		})
 	}
-	return append(problems, checkAPI(c.API)...)
-}
-
-func checkAPI(api provider.API) []provider.Problem {
-	if api == (provider.API{}) {
-		return nil
-	}
-	var problems []provider.Problem
-	if api.Secret == "" {
-		problems = append(problems, provider.Problem{
-			Field: "api.secret",
-			Text:  "Delfinance's API wants a key (the header x-delbank-api-key)",
-			Mend:  "set api.secret to the account's API key",
-		})
-	}
-	if api.AccountID == "" {
-		problems = append(problems, provider.Problem{
-			Field: "api.account_id",
-			Text:  "Delfinance's API wants the bank account's number beside the key (the header x-delfinance-account-id)",
-			Mend:  "set api.account_id to the number of the account that the key belongs to",
-		})
-	}
-	return problems
+	return append(problems, checkAPI(c)...)
 }
 
 // Verifier returns the verifier of a connection. It fails on an unknown scheme, NONE among them, and without a credential.

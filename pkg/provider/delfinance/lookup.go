@@ -24,7 +24,7 @@ func decodeLookup(e *event.Event) ([]lifecycle.Observation, error) {
 	}
 	o := provider.Observe(e, kind, id)
 	switch status := e.Headers[event.HeaderStatus]; {
-	case status == "404":
+	case status == "404", status == "410":
 		return []lifecycle.Observation{o}, nil
 	case status != "" && !(len(status) == 3 && status[0] == '2'):
 		return nil, provider.Park(provider.ParkedShape, "the answer to a look-up is neither a success nor a 404")

@@ -114,7 +114,7 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 	}
 	switch e.Headers[event.HeaderStatus] {
 	case "200":
-	case "404":
+	case "404", "410":
 		return []lifecycle.Observation{provider.Observe(e, e.Kind, e.Entity)}, nil
 	default:
 		return nil, provider.Park(provider.ParkedShape, "a look-up's answer with an HTTP status other than 200 and 404")

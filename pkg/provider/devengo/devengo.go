@@ -15,7 +15,6 @@
 package devengo
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -73,36 +72,6 @@ func (Provider) Check(c provider.Connection) []provider.Problem {
 			"make two connections, one with mode live and one with mode test")
 	}
 	return append(out, checkAPI(c)...)
-}
-
-// checkAPI looks at the credentials of look-ups. They may be absent altogether.
-func checkAPI(c provider.Connection) []provider.Problem {
-	var out []provider.Problem
-	add := func(field, text, mend string) {
-		out = append(out, provider.Problem{Field: field, Text: text, Mend: mend})
-	}
-
-	switch {
-	case c.API.KeyID != "" && c.API.Secret == "":
-		add("api.secret", "an API key's id without its secret", "set the secret that the Control Panel showed when the key was made")
-	case c.API.KeyID == "" && c.API.Secret != "":
-		add("api.key_id", "an API key's secret without its id", "set the key's id from the Control Panel")
-	}
-	if c.API.BaseURL != "" {
-		u, err := url.Parse(c.API.BaseURL)
-		switch {
-		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-			add("api.base_url", "this is no http or https address", "set https://api.devengo.com/v1, or https://api.sandbox.devengo.com/v1 for the sandbox")
-		case c.Mode == lifecycle.ModeLive && strings.Contains(u.Host, sandboxHost):
-			add("api.base_url", "the connection is live, but the address is the sandbox's", "set https://api.devengo.com/v1, or mode test")
-		case c.Mode == lifecycle.ModeTest && u.Host == "api.devengo.com":
-			add("api.base_url", "the connection is of the sandbox, but the address is production's", "set https://api.sandbox.devengo.com/v1, or mode live")
-		}
-	}
-	if c.Mode == lifecycle.ModeLive && strings.HasPrefix(c.API.KeyID, "tst_") {
-		add("api.key_id", "the connection is live, but the API key is the sandbox's", "set a key of production, or mode test")
-	}
-	return out
 }
 
 // Describe reads the envelope of an event: its id, type, time, and the entity that its object is.

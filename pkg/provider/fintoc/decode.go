@@ -65,7 +65,7 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 		return nil, provider.Park(provider.ParkedType, "look-up of %s, which is no kind of Fintoc's", plain(e.Kind))
 	}
 	switch status := e.Headers[event.HeaderStatus]; {
-	case status == "404":
+	case status == "404", status == "410":
 		return []lifecycle.Observation{provider.Observe(e, e.Kind, e.Entity)}, nil
 	case !strings.HasPrefix(status, "2"):
 		return nil, provider.Park(provider.ParkedShape, "the answer to a look-up of a %s has HTTP status %s, which says nothing of it", e.Kind, plain(status))

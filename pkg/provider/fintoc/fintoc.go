@@ -15,7 +15,6 @@ package fintoc
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
@@ -75,24 +74,4 @@ func secretProblem(secret string) (text, mend string) {
 		return "this is not the secret of a webhook endpoint", "Fintoc secrets begin with " + secretPrefix + "; copy the whole of it, prefix included"
 	}
 	return "", ""
-}
-
-// checkAPI looks at the credentials for look-ups, which a connection may do without.
-func checkAPI(c *provider.Connection, add func(field, text, mend string)) {
-	key := c.API.Secret
-	switch {
-	case key == "":
-	case strings.HasPrefix(key, "pk_"):
-		add("api.secret", "this is a public key, which may not read entities", "give the secret key of the same mode; it begins with sk_live_ or sk_test_")
-	case !strings.HasPrefix(key, "sk_"):
-		add("api.secret", "this is not a secret key of Fintoc's API", "secret keys begin with sk_live_ or sk_test_")
-	case c.Mode == lifecycle.ModeLive && strings.HasPrefix(key, "sk_test_"), c.Mode == lifecycle.ModeTest && strings.HasPrefix(key, "sk_live_"):
-		add("api.secret", "the key is of the other mode than the connection", "live and test objects never mix: give the key of mode "+string(c.Mode))
-	}
-	if c.API.BaseURL == "" {
-		return
-	}
-	if u, err := url.Parse(c.API.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		add("api.base_url", "this is not an absolute http or https URL", "leave it out for https://api.fintoc.com")
-	}
 }

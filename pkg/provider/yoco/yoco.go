@@ -18,11 +18,9 @@ package yoco
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
-	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
 )
 
@@ -72,30 +70,5 @@ func (*Provider) Check(c provider.Connection) []provider.Problem {
 		add("authorization", "Yoco sends no static credential with its webhooks", "remove the setting; the secrets verify the deliveries")
 	}
 	out = append(out, checkAPI(c)...)
-	return out
-}
-
-func checkAPI(c provider.Connection) []provider.Problem {
-	var out []provider.Problem
-	add := func(field, text, mend string) {
-		out = append(out, provider.Problem{Field: field, Text: text, Mend: mend})
-	}
-	live, test := strings.HasPrefix(c.API.Secret, prefixLive), strings.HasPrefix(c.API.Secret, prefixTest)
-	switch {
-	case c.API.Secret == "":
-	case strings.HasPrefix(c.API.Secret, prefixSecret):
-		add("api.secret", "this is a webhook secret, not an API key", "give the secret key that begins with sk_live_ or sk_test_")
-	case !live && !test:
-		add("api.secret", "Yoco's secret keys begin with sk_live_ or sk_test_, this one does not", "copy the secret key from Yoco's portal (not the public key)")
-	case live && c.Mode == lifecycle.ModeTest:
-		add("api.secret", "the connection is of mode test, but the key is a live key", "give the sk_test_ key, or set mode: live")
-	case test && c.Mode == lifecycle.ModeLive:
-		add("api.secret", "the connection is of mode live, but the key is a test key", "give the sk_live_ key, or set mode: test")
-	}
-	if c.API.BaseURL != "" {
-		if u, err := url.Parse(c.API.BaseURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-			add("api.base_url", "the address is not an absolute URL", "leave it out for Yoco's own, https://payments.yoco.com/api")
-		}
-	}
 	return out
 }
