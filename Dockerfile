@@ -20,7 +20,7 @@ LABEL org.opencontainers.image.title="hookfold" \
 # Certificates for providers' APIs; sqlite3 to read the store where it lies.
 RUN apt-get update -q \
  && apt-get install -y -q --no-install-recommends ca-certificates sqlite3 \
- && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
  && groupadd --gid 10001 hookfold \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin hookfold \
  && install -d -o hookfold -g hookfold -m 0750 /data

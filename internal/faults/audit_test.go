@@ -138,11 +138,10 @@ func (a *auditor) states() {
 	}
 	defer db.Close() //nolint:errcheck // it was only read
 	type row struct {
-		status, word         string
-		amount               int64
-		observations, seen   int
-		conflict             bool
-		firstTime, secondary string
+		status, word       string
+		amount             int64
+		observations, seen int
+		conflict           bool
 	}
 	rows := map[string]row{}
 	result, err := db.Query(`SELECT p.id, p.status, p.provider_status, p.amount, p.observations, p.conflict,
@@ -175,10 +174,13 @@ func (a *auditor) states() {
 	for id := range rows {
 		a.t.Errorf("payment %s is not the provider's", id)
 	}
-	for _, view := range []string{"anomalies", "parked", "wants"} {
+	for _, rows := range []string{
+		"anomalies WHERE reason NOT IN ('clock_backwards', 'impossible_transition')", // the provider's clock is off on purpose
+		"parked", "wants",
+	} {
 		var n int
-		if err := db.QueryRow("SELECT count(*) FROM " + view).Scan(&n); err != nil || n != 0 {
-			a.t.Errorf("%d rows in %s (%v)", n, view, err)
+		if err := db.QueryRow("SELECT count(*) FROM " + rows).Scan(&n); err != nil || n != 0 {
+			a.t.Errorf("%d rows in %s (%v)", n, rows, err)
 		}
 	}
 	var ok string
@@ -188,7 +190,7 @@ func (a *auditor) states() {
 }
 
 // again folds the log into a second store that no fault has touched, and compares the two: their digests, and every byte of
-// their views but the count of attempts.
+// their views.
 func (a *auditor) again(ctx context.Context, free *ports) {
 	a.t.Helper()
 	ends, _ := a.log(ctx)

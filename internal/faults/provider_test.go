@@ -136,7 +136,7 @@ func (p *provider) post(ctx context.Context, r *rand.Rand, header http.Header, b
 		p.count("no answer")
 		return 0
 	}
-	defer resp.Body.Close()         //nolint:errcheck // the answer is its status
+	defer resp.Body.Close()        //nolint:errcheck // the answer is its status
 	io.Copy(io.Discard, resp.Body) //nolint:errcheck // so that the connection can be used again
 	p.count(fmt.Sprint(resp.StatusCode))
 	switch resp.StatusCode {

@@ -23,7 +23,7 @@ type watcher struct {
 }
 
 type seen struct {
-	place        int // of the provider's word in the payment's story
+	place        int // of the provider's word in the payment's story, if it is final: up to then the events' times may move it back
 	observations int
 }
 
@@ -37,6 +37,9 @@ func (w *watcher) watch(ctx context.Context, r *rand.Rand) {
 		}
 	}
 }
+
+// final are the words after which nothing comes, but for reversed after confirmed.
+var final = []string{"confirmed", "rejected", "denied", "reversed"}
 
 // look reads some payments.
 func (w *watcher) look(ctx context.Context, r *rand.Rand) error {
@@ -58,7 +61,10 @@ func (w *watcher) look(ctx context.Context, r *rand.Rand) error {
 		err := db.QueryRowContext(ctx, "SELECT provider_status, observations, conflict FROM payments WHERE connection = ? AND kind = 'outgoing_payment' AND id = ?",
 			connection, e.id).Scan(&word, &now.observations, &conflict)
 		before, known := w.seen[e.id]
-		switch now.place = slices.Index(e.story.words, word); {
+		if known := slices.Index(e.story.words, word); known < 0 || slices.Contains(final, word) {
+			now.place = known
+		}
+		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			if known {
 				w.wrong = append(w.wrong, fmt.Sprintf("payment %s was there and is gone", e.id))
