@@ -4,7 +4,7 @@
 GO       ?= go
 BIN      := bin/hookfold
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-VULN     := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VULN     := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 # Fuzzing with -fuzz takes one target at a time; each gets this long.
 FUZZTIME ?= 10s
 
@@ -18,7 +18,7 @@ run: build ## start Hookfold on this machine, in demo mode where there is no hoo
 	@$(BIN) up $(ARGS)
 
 build: ## build bin/hookfold
-	@$(GO) build -trimpath -o $(BIN) ./cmd/hookfold
+	@$(GO) build -o $(BIN) ./cmd/hookfold
 
 test: ## all tests of the module; no Docker, no Kafka, no network beyond the Go proxy
 	$(GO) test ./...

@@ -131,12 +131,6 @@ func (c *conn) close() error {
 	return errors.Join(append(errs, c.raw.Close())...)
 }
 
-// isConstraint says whether a row was refused because its key is taken.
-func isConstraint(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && e.Code == sqlite3.ErrConstraint
-}
-
 // explain says what to do about an error of SQLite.
 func explain(path, what string, err error) error {
 	advice := "the caller may try again"

@@ -35,6 +35,9 @@ import (
 // seconds that a stop may take, for leaving the group.
 const closeTimeout = 6 * time.Second
 
+// routerLevels lower what the router says of its own coming and going, which is news to nobody.
+var routerLevels = map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug}
+
 // Config is what a Worker needs; all but Logger and Registerer must be set.
 type Config struct {
 	Subscriber *kafka.Subscriber
@@ -73,7 +76,7 @@ func New(c Config) (*Worker, error) {
 			return nil, err
 		}
 	}
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, watermill.NewSlogLogger(w.log))
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, watermill.NewSlogLoggerWithLevelMapping(w.log, routerLevels))
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,11 +60,29 @@ func TestLossyTopicIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "hookfold.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("connections: [{name: a, provider: devengo, secrets: ["+testSecret+"]}]\n"), 0o600))
-	var stderr bytes.Buffer
+	var stderr lockedBuffer
 	code := run([]string{"ingest", "--config", file, "--brokers", broker.Addrs()[0], "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, testWorld(t.Context(), io.Discard, &stderr))
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr.String(), "topic hookfold.events would lose what was recorded")
 	require.Contains(t, stderr.String(), "retention.ms=3600000")
+}
+
+// lockedBuffer takes what a logger and a command write at the same time.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func testWorld(ctx context.Context, stdout, stderr io.Writer) *world {
@@ -78,7 +97,7 @@ func inProcess(t *testing.T, args ...string) map[string]any {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	said, stdout := io.Pipe()
-	var stderr bytes.Buffer
+	var stderr lockedBuffer
 	code := make(chan int, 1)
 	go func() {
 		code <- run(args, testWorld(ctx, stdout, &stderr))

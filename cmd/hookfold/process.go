@@ -88,8 +88,10 @@ func (p *process) run(ctx context.Context, adminListener net.Listener, started f
 	go func() { adminDone <- admin.Serve(adminCtx, adminListener, admin.Handler(checks, p.registry), p.log) }()
 
 	done := make(chan struct{})
+	var watch sync.WaitGroup
+	defer watch.Wait()
 	defer close(done)
-	go func() {
+	watch.Go(func() {
 		select {
 		case <-ctx.Done():
 			p.log.Info("stopping")
@@ -102,7 +104,7 @@ func (p *process) run(ctx context.Context, adminListener net.Listener, started f
 			os.Exit(exitFailed)
 		case <-done:
 		}
-	}()
+	})
 
 	var wg sync.WaitGroup
 	errs := make([]error, len(p.stages)+1)

@@ -50,7 +50,7 @@ func main() {
 	flag.IntVar(&o.publishers, "publishers", 64, "goroutines that publish")
 	flag.StringVar(&o.only, "only", "", "run only the measures whose line contains this, e.g. 'hookfold' or 'window 1000'")
 	flag.StringVar(&o.broker, "broker", "", "'embedded' or 'kafka'; both without it, where a real Kafka is there")
-	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the measured stretches to this file")
+	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the whole run, the filling of the topic included, to this file")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -97,7 +97,7 @@ func troubles() []*trouble {
 		answers("fetch: storage error", 2, kerr.KafkaStorageError, kmsg.Fetch),
 		answers("fetch: unknown partition", 1, kerr.UnknownTopicOrPartition, kmsg.Fetch),
 		answers("fetch: offset not available", 1, kerr.OffsetNotAvailable, kmsg.Fetch),
-		answers("offsets of the log not listed", 1, kerr.NotLeaderForPartition, kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch),
+		answers("offsets of the log not listed", 2, kerr.NotLeaderForPartition, kmsg.ListOffsets),
 		answers("no leader known", 1, kerr.LeaderNotAvailable, kmsg.Metadata),
 		intercepts("connection broken instead of an answer", 3, func() (kmsg.Response, error, bool) {
 			return nil, errors.New("cut"), true

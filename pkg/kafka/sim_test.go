@@ -70,7 +70,7 @@ func TestHistories(t *testing.T) {
 	for _, k := range kinds {
 		n := k.hits.Load()
 		t.Logf("%7d × %s", n, k.name)
-		if n == 0 && *simCount >= 500 {
+		if n == 0 && *simCount >= 2000 {
 			t.Errorf("in %d histories it never came to this: %s", *simCount, k.name)
 		}
 	}

@@ -168,7 +168,7 @@ func (s *subscription) pollOnce(ctx context.Context) (more bool) {
 		return false
 	default:
 	}
-	if full := s.full(); len(full) > 0 && !s.drained(ctx, full) {
+	if len(s.full()) > 0 && !s.drained(ctx) {
 		return true
 	}
 	fetches := s.client.PollRecords(ctx, min(s.shareRecords(), 10_000))
@@ -225,13 +225,13 @@ func (s *subscription) full() []*partition {
 
 // drained waits until the queues of the partitions run low, and pauses those that do not in time, so that they hold up no
 // others; their fetching resumes when they have run low. It gives false when polling must look again at what there is to do.
-func (s *subscription) drained(ctx context.Context, ps []*partition) bool {
+func (s *subscription) drained(ctx context.Context) bool {
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	for {
 		select {
 		case <-s.starved:
-			if ps = s.full(); len(ps) == 0 {
+			if len(s.full()) == 0 {
 				return true
 			}
 		case <-t.C:

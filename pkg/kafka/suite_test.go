@@ -72,9 +72,10 @@ var suiteKinds = []suiteKind{
 	{"without groups", 100, false, tests.Features{Persistent: true, NewSubscriberReceivesOldMessages: true}},
 }
 
-// TestSuite is Watermill's universal suite, with restarts of the broker in the midst of its TestReconnect.
-// That test shares a slice between goroutines without a lock, so that it can only fail under the race
-// detector; TestReconnect of this package does the same in its stead.
+// TestSuite is Watermill's universal suite. Its own TestReconnect runs on Apache Kafka only, and without the
+// race detector: it shares a slice between goroutines without a lock, and compares what was received with
+// what Publish has returned for by then, while a broker may show a record before its confirmation
+// arrives. TestReconnect of this package does the same without these flaws, on both brokers.
 func TestSuite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
@@ -90,7 +91,7 @@ func eachSuite(t *testing.T, run suite) {
 			for _, kind := range suiteKinds {
 				t.Run(kind.name, func(t *testing.T) {
 					addrs, restart := broker.start(t)
-					if !raceDetector {
+					if !raceDetector && broker.name == "kafka" {
 						kind.features.RestartServiceCommand = kafkatest.RestartCommand(t, restart)
 					}
 					run(t, kind.features, kind.pubSub(addrs), kind.pubSubOfGroup(addrs))

@@ -21,9 +21,6 @@ import (
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
 
-// maxAlphabet bounds the subsets to 2^12 a world, some ten thousand joins.
-const maxAlphabet = 12
-
 // Exhaust holds the laws for every set of observations over the alphabets of a definition.
 func Exhaust(t *testing.T, d lifecycle.Definition) {
 	t.Helper()

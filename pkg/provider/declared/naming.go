@@ -27,8 +27,6 @@ type source struct {
 	constant string
 }
 
-func (s *source) given() bool { return s.path != "" || s.constant != "" }
-
 // get is the value; it does not exist where the path leads nowhere.
 func (s *source) get(body, object gjson.Result) gjson.Result {
 	switch {

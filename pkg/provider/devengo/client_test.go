@@ -261,12 +261,12 @@ func TestLogin(t *testing.T) {
 				group.Go(get)
 			}
 			group.Wait()
-			time.Sleep(28 * time.Minute) // within the bubble
+			<-time.After(28 * time.Minute) // within the bubble
 			if get(); s.logins != 1 {
 				t.Errorf("%d logins before the token ends", s.logins)
 			}
 			s.exp = strconv.FormatInt(time.Now().Add(30*time.Minute).Unix(), 10)
-			time.Sleep(90 * time.Second)
+			<-time.After(90 * time.Second)
 			if get(); s.logins != 2 {
 				t.Errorf("%d logins after the token has ended", s.logins)
 			}
@@ -283,7 +283,7 @@ func TestLoginWithoutEnd(t *testing.T) {
 			if _, err := c.Fetch(t.Context(), "account", "acc_1"); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(20 * time.Minute)
+			<-time.After(20 * time.Minute)
 		}
 		if s.logins != 2 {
 			t.Errorf("%d logins in 60 minutes, want 2", s.logins)
@@ -351,7 +351,7 @@ func TestLoginWaits(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		time.Sleep(time.Second) // until it is under way
+		synctest.Wait() // until it is under way
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := c.Fetch(ctx, "account", "acc_1"); !errors.Is(err, context.DeadlineExceeded) {

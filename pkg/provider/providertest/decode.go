@@ -42,7 +42,7 @@ func (s *suite) decode(t *testing.T, sample Sample) {
 		for _, body := range mutations(sample.Delivery.Body) {
 			d := Clone(sample.Delivery)
 			d.Body = body
-			s.try(t, d)
+			s.try(t, d) //nolint:errcheck // it may be read or parked; try holds it to doing either properly
 		}
 	})
 }
@@ -129,7 +129,7 @@ func (s *suite) unknownType(t *testing.T, sample Sample) {
 	if got := s.p.Describe(&d).Type; got != unheard {
 		t.Errorf("described as type %q, want %q", got, unheard)
 	}
-	s.try(t, d)
+	s.try(t, d) //nolint:errcheck // it may be read or parked; try holds it to doing either properly
 }
 
 // unknownStatus: a word that nobody documented is claimed as it came and becomes unknown; it is never dropped or parked.

@@ -4,6 +4,7 @@ package apitest
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -142,8 +143,8 @@ func Decode(t *testing.T, p provider.Provider, a provider.Answer) []lifecycle.Ob
 // Fails holds an error against the class and the text that it has to have, and against what may never be in it.
 func Fails(t *testing.T, err error, class provider.ErrorClass, text string, never ...string) *provider.APIError {
 	t.Helper()
-	e, ok := err.(*provider.APIError)
-	if !ok {
+	e := new(provider.APIError)
+	if !errors.As(err, &e) {
 		t.Fatalf("error %v (%T), want an *APIError", err, err)
 	}
 	if e.Class != class || !strings.Contains(e.Error(), text) {
