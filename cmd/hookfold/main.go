@@ -36,13 +36,14 @@ type cli struct {
 	LogLevel   string `help:"Least level to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"HOOKFOLD_LOG_LEVEL" placeholder:"LEVEL"`
 	Settings   flags  `embed:""`
 
-	Up      upCmd      `cmd:"" help:"Everything in one process, on the embedded log."`
-	Ingest  ingestCmd  `cmd:"" help:"The endpoint alone, against Kafka."`
-	Worker  workerCmd  `cmd:"" help:"A consumer alone, against Kafka."`
-	Explain explainCmd `cmd:"" help:"Why is this entity in this state?"`
-	Prove   proveCmd   `cmd:"" help:"Would any other order have given another state?"`
-	Config  configCmd  `cmd:"" help:"Check the configuration, or print it with its secrets hidden."`
-	Version versionCmd `cmd:"" help:"Which version this is."`
+	Up       upCmd       `cmd:"" help:"Everything in one process, on the embedded log."`
+	Ingest   ingestCmd   `cmd:"" help:"The endpoint alone, against Kafka."`
+	Worker   workerCmd   `cmd:"" help:"A consumer alone, against Kafka."`
+	Explain  explainCmd  `cmd:"" help:"Why is this entity in this state?"`
+	Prove    proveCmd    `cmd:"" help:"Would any other order have given another state?"`
+	Simulate simulateCmd `cmd:"" help:"Play the providers: signed, duplicated, reordered, late, dropped; serves their APIs too."`
+	Config   configCmd   `cmd:"" help:"Check the configuration, or print it with its secrets hidden."`
+	Version  versionCmd  `cmd:"" help:"Which version this is."`
 }
 
 // world is what a command knows of its surroundings. Tests give their own.

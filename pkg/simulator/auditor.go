@@ -1,0 +1,213 @@
+package simulator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Auditor holds what a receiver made of a plan against what is true. Feed it the rows of the receiver's views, then ask for the
+// Verdict. What it expects comes from the plan's histories and the common statuses of this package alone.
+//
+// It expects the end of every history. So it is to be asked when the receiver has had time to fold what was sent; and where
+// deliveries were dropped, only look-ups can make it content.
+type Auditor struct {
+	plan    *Plan
+	byKey   map[string]*Entity
+	seen    map[string]bool
+	events  map[string]bool           // connection and observation id, of the timeline
+	facts   map[string]map[string]int // webhooks in the timeline, by connection and entity
+	verdict Verdict
+}
+
+// Verdict is what an auditor found.
+type Verdict struct {
+	Seed uint64 `json:"seed"`
+	// Entities is how many there should be, Right how many are there and as they should be.
+	Entities int `json:"entities"`
+	Right    int `json:"right"`
+	// Missing entities are not there, Wrong ones are otherwise than they should be, Extra ones should not be there.
+	Missing []Difference `json:"missing"`
+	Wrong   []Difference `json:"wrong"`
+	Extra   []Difference `json:"extra"`
+	// Lost are deliveries that were acknowledged and are not in the log; Believed are forged and stale ones that were acknowledged.
+	Lost     []Difference `json:"lost"`
+	Believed []Difference `json:"believed"`
+}
+
+// Difference is one finding.
+type Difference struct {
+	Connection string `json:"connection"`
+	Kind       string `json:"kind"`
+	ID         string `json:"id"`
+	// Field is the column that differs, empty where the whole entity does.
+	Field    string `json:"field,omitempty"`
+	Expected string `json:"expected,omitempty"`
+	Found    string `json:"found,omitempty"`
+}
+
+func (d Difference) String() string {
+	text := fmt.Sprintf("%s %s/%s", d.Connection, d.Kind, d.ID)
+	if d.Field != "" {
+		text += " " + d.Field
+	}
+	if d.Expected != "" {
+		text += ": expected " + d.Expected
+	}
+	if d.Found != "" {
+		text += ", found " + d.Found
+	}
+	return text
+}
+
+// OK says that nothing differs.
+func (v *Verdict) OK() bool {
+	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost)+len(v.Believed) == 0
+}
+
+// NewAuditor makes an auditor of a plan.
+func NewAuditor(p *Plan) *Auditor {
+	a := &Auditor{
+		plan: p, byKey: map[string]*Entity{}, seen: map[string]bool{}, events: map[string]bool{}, facts: map[string]map[string]int{},
+		verdict: Verdict{
+			Seed: p.Seed, Entities: len(p.Entities), Missing: []Difference{}, Wrong: []Difference{}, Extra: []Difference{}, Lost: []Difference{},
+			Believed: []Difference{},
+		},
+	}
+	for _, e := range p.Entities {
+		a.byKey[key(e.Connection, e.Kind, e.ID)] = e
+	}
+	return a
+}
+
+func key(connection, kind, id string) string { return connection + "\x00" + kind + "\x00" + id }
+
+// Views are the views that an auditor reads: those of the families, and the timeline.
+func Views() []string {
+	return []string{"accounts", "payments", "verifications", "mandates", "disputes", "links", "timeline"}
+}
+
+// Row takes a row of a view: its columns by name, as text, int64 or nil. Rows of connections that are not the plan's are passed over.
+func (a *Auditor) Row(view string, row map[string]any) {
+	connection, kind, id := text(row["connection"]), text(row["kind"]), text(row["id"])
+	if a.plan.byName[connection] == nil {
+		return
+	}
+	k := key(connection, kind, id)
+	if view == "timeline" {
+		a.events[connection+"\x00"+text(row["observation_id"])] = true
+		if text(row["source"]) == "webhook" {
+			if a.facts[k] == nil {
+				a.facts[k] = map[string]int{}
+			}
+			a.facts[k][text(row["type"])]++
+		}
+		return
+	}
+	e := a.byKey[k]
+	if e == nil || e.Family+"s" != view {
+		a.verdict.Extra = append(a.verdict.Extra, Difference{Connection: connection, Kind: kind, ID: id, Found: "a row in " + view + ", status " + text(row["status"])})
+		return
+	}
+	a.seen[k] = true
+	if !a.compare(e, row) {
+		return
+	}
+	a.verdict.Right++
+}
+
+// compare notes what differs and says whether nothing does.
+func (a *Auditor) compare(e *Entity, row map[string]any) bool {
+	right := true
+	field := func(name, want string) {
+		if got := text(row[name]); got != want {
+			right = false
+			a.verdict.Wrong = append(a.verdict.Wrong, Difference{e.Connection, e.Kind, e.ID, name, want, or(got)})
+		}
+	}
+	field("provider", e.Provider)
+	field("status", e.Last().Status)
+	if words := e.words; len(words) > 0 && !slices.Contains(words, text(row["provider_status"])) {
+		right = false
+		a.verdict.Wrong = append(a.verdict.Wrong, Difference{e.Connection, e.Kind, e.ID, "provider_status", strings.Join(words, " or "), or(text(row["provider_status"]))})
+	}
+	if e.Amount != nil {
+		field("amount", fmt.Sprint(*e.Amount))
+		field("direction", e.Direction)
+	}
+	if e.Currency != "" {
+		field("currency", e.Currency)
+	}
+	return right
+}
+
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(v)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+func or(got string) string {
+	if got == "" {
+		return "nothing"
+	}
+	return got
+}
+
+// Sent takes what came of the deliveries, so that every acknowledged one is looked for in the timeline, and no other.
+func (a *Auditor) Sent(s *Sent) {
+	byType := map[string]map[string]map[string]bool{} // the acknowledged facts of events that have no id, by entity and type
+	for _, d := range a.plan.Deliveries {
+		if !s.Acknowledged[d.Number] {
+			continue
+		}
+		if d.EventID != "" {
+			if id := d.Connection + "\x00" + d.EventID; !a.events[id] {
+				a.events[id] = true // found missing once is enough
+				a.verdict.Lost = append(a.verdict.Lost, Difference{Connection: d.Connection, Kind: d.Kind, ID: d.ID, Field: d.Type, Expected: "event " + d.EventID})
+			}
+			continue
+		}
+		k := key(d.Connection, d.Kind, d.ID)
+		if byType[k] == nil {
+			byType[k] = map[string]map[string]bool{}
+		}
+		if byType[k][d.Type] == nil {
+			byType[k][d.Type] = map[string]bool{}
+		}
+		byType[k][d.Type][d.Fact] = true
+	}
+	for _, e := range a.plan.Entities { // in a fixed order
+		k := key(e.Connection, e.Kind, e.ID)
+		for _, typ := range sortedKeys(byType[k]) {
+			want, got := len(byType[k][typ]), a.facts[k][e.Provider+"."+typ]
+			if got < want {
+				a.verdict.Lost = append(a.verdict.Lost, Difference{e.Connection, e.Kind, e.ID, typ, fmt.Sprintf("%d events", want), fmt.Sprint(got)})
+			}
+		}
+	}
+	for _, n := range s.Believed {
+		d := a.plan.Deliveries[n]
+		a.verdict.Believed = append(a.verdict.Believed, Difference{d.Connection, d.Kind, d.ID, d.Type, "a refusal of the " + string(d.Fault) + " delivery", "a 2xx"})
+	}
+}
+
+// Verdict closes the audit: entities of which no row came are missing.
+func (a *Auditor) Verdict() Verdict {
+	v := a.verdict
+	v.Missing = slices.Clone(v.Missing)
+	for _, e := range a.plan.Entities {
+		if !a.seen[key(e.Connection, e.Kind, e.ID)] {
+			v.Missing = append(v.Missing, Difference{Connection: e.Connection, Kind: e.Kind, ID: e.ID, Expected: e.Last().Status})
+		}
+	}
+	return v
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
