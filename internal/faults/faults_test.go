@@ -66,8 +66,8 @@ func TestCampaign(t *testing.T) {
 				t.Error(text)
 			}
 			for _, proc := range s.procs {
-				if len(proc.ended) > 0 {
-					t.Logf("%s ended by itself %d times: %v", proc.name, len(proc.ended), proc.ended)
+				for why, times := range proc.ended {
+					t.Logf("%s ended by itself %d times: %s", proc.name, times, why)
 				}
 				if t.Failed() {
 					t.Logf("the end of %s's log:\n%s", proc.name, proc.tail(2000))

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,7 +26,7 @@ type process struct {
 	mu      sync.Mutex
 	pid     int           // 0 while it is down
 	down    time.Duration // how long it stays down after a kill
-	ended   []string      // ends that nobody asked for
+	ended   map[string]int // ends that nobody asked for, by the last line written
 	killed  bool
 	running chan struct{} // closed when supervision has ended
 	cancel  context.CancelFunc
@@ -34,7 +36,7 @@ type process struct {
 func supervise(t *testing.T, name, log, path string, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &process{name: name, path: path, args: args, log: log, running: make(chan struct{}), cancel: cancel}
+	p := &process{name: name, path: path, args: args, log: log, ended: map[string]int{}, running: make(chan struct{}), cancel: cancel}
 	go p.loop(ctx)
 	t.Cleanup(func() { p.stop(t) })
 	return p
@@ -70,7 +72,7 @@ func (p *process) loop(ctx context.Context) {
 		p.mu.Lock()
 		p.pid = 0
 		if !p.killed && ctx.Err() == nil {
-			p.ended = append(p.ended, fmt.Sprint(err))
+			p.ended[fmt.Sprintf("%v: %s", err, p.last())]++
 		}
 		down := p.down
 		p.mu.Unlock()
@@ -81,7 +83,7 @@ func (p *process) loop(ctx context.Context) {
 func (p *process) note(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ended = append(p.ended, text)
+	p.ended[text]++
 }
 
 // signal reaches the process if it is up, and says whether it did.
@@ -117,6 +119,14 @@ func (p *process) stop(t *testing.T) {
 		<-p.running
 	}
 }
+
+// last is the last line that it wrote, without the numbers in it.
+func (p *process) last() string {
+	lines := strings.Split(strings.TrimSpace(p.tail(1000)), "\n")
+	return digits.ReplaceAllString(lines[len(lines)-1], "#")
+}
+
+var digits = regexp.MustCompile("[0-9]+")
 
 // tail is the end of what it wrote.
 func (p *process) tail(n int) string {
