@@ -24,8 +24,8 @@ type process struct {
 	log  string
 
 	mu      sync.Mutex
-	pid     int           // 0 while it is down
-	down    time.Duration // how long it stays down after a kill
+	pid     int            // 0 while it is down
+	down    time.Duration  // how long it stays down after a kill
 	ended   map[string]int // ends that nobody asked for, by the last line written
 	killed  bool
 	running chan struct{} // closed when supervision has ended
