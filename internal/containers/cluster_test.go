@@ -69,9 +69,10 @@ func TestThreeBrokers(t *testing.T) {
 	}
 
 	kill(t, c, 1)
-	require.Error(t, publish(ctx, pub, "events", "alone", 10*time.Second), "one replica of three is not enough")
+	require.Error(t, publish(ctx, pub, "events", "alone", 5*time.Second), "one replica of three is not enough")
 	require.NoError(t, c.brokers[1].Start(ctx))
 	require.NoError(t, c.brokers[2].Start(ctx))
+	c.await(ctx, t)
 	for publish(ctx, pub, "events", "again", 10*time.Second) != nil {
 		require.NoError(t, ctx.Err(), "publishing did not come back")
 	}

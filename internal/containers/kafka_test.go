@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -22,20 +21,25 @@ import (
 
 const kafkaImage = "apache/kafka:4.3.1"
 
-// engine skips the test where Docker does not answer, and fails it there if HOOKFOLD_CONTAINERS says that it must.
-func engine(t *testing.T) {
+// engine gives the host on which Docker publishes ports. It skips the test where Docker does not answer, and fails it there if
+// HOOKFOLD_CONTAINERS says that it must.
+func engine(t *testing.T) string {
 	t.Helper()
-	provider, err := testcontainers.ProviderDocker.GetProvider()
+	provider, err := testcontainers.NewDockerProvider()
 	if err == nil {
-		err = provider.Health(t.Context())
-	}
-	if err == nil {
-		return
+		defer provider.Close() //nolint:errcheck // it only asked
+		var host string
+		if host, err = provider.DaemonHost(t.Context()); err == nil {
+			if err = provider.Health(t.Context()); err == nil {
+				return host
+			}
+		}
 	}
 	if os.Getenv("HOOKFOLD_CONTAINERS") == "required" {
 		t.Fatalf("Docker does not answer: %v", err)
 	}
 	t.Skip(`needs Docker, which does not answer here: eval "$(.ci/docker)" brings it`)
+	return ""
 }
 
 // cluster is a number of brokers on a network of their own.
@@ -59,7 +63,7 @@ func (c *cluster) config() kafka.Config { return kafka.Config{Brokers: c.addrs} 
 // startKafka starts n brokers, each also a controller, with the environment on top of what it takes.
 func startKafka(t *testing.T, n int, env map[string]string, options ...testcontainers.ContainerCustomizer) *cluster {
 	t.Helper()
-	engine(t)
+	host := engine(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	nw, err := network.New(ctx)
@@ -81,7 +85,7 @@ func startKafka(t *testing.T, n int, env map[string]string, options ...testconta
 			"KAFKA_PROCESS_ROLES":                                    "broker,controller",
 			"KAFKA_CONTROLLER_QUORUM_VOTERS":                         strings.Join(voters, ","),
 			"KAFKA_LISTENERS":                                        "INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:9094",
-			"KAFKA_ADVERTISED_LISTENERS":                             fmt.Sprintf("INTERNAL://%s:9092,EXTERNAL://127.0.0.1:%s", name, port),
+			"KAFKA_ADVERTISED_LISTENERS":                             fmt.Sprintf("INTERNAL://%s:9092,EXTERNAL://%s:%s", name, host, port),
 			"KAFKA_CONTROLLER_LISTENER_NAMES":                        "CONTROLLER",
 			"KAFKA_INTER_BROKER_LISTENER_NAME":                       "INTERNAL",
 			"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP":                   "INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAINTEXT",
@@ -104,7 +108,7 @@ func startKafka(t *testing.T, n int, env map[string]string, options ...testconta
 			network.WithNetwork([]string{name}, nw),
 			// The port is known before the broker starts, because it must tell it to clients.
 			testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
-				h.PortBindings = dockernetwork.PortMap{dockernetwork.MustParsePort("9094/tcp"): {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: port}}}
+				h.PortBindings = dockernetwork.PortMap{dockernetwork.MustParsePort("9094/tcp"): {{HostPort: port}}}
 			}),
 		}, options...)
 		b, err := testcontainers.Run(ctx, kafkaImage, all...)
@@ -113,14 +117,20 @@ func startKafka(t *testing.T, n int, env map[string]string, options ...testconta
 			t.Fatalf("start %s: %v", name, err)
 		}
 		c.brokers = append(c.brokers, b)
-		c.addrs = append(c.addrs, "127.0.0.1:"+port)
+		c.addrs = append(c.addrs, net.JoinHostPort(host, port))
 	}
+	c.await(ctx, t)
+	return c
+}
+
+// await waits until every broker listens.
+func (c *cluster) await(ctx context.Context, t *testing.T) {
+	t.Helper()
 	for i, b := range c.brokers {
 		if err := wait.ForListeningPort("9094/tcp").WithStartupTimeout(time.Minute).SkipInternalCheck().WaitUntilReady(ctx, b); err != nil {
 			t.Fatalf("kafka%d does not come up: %v\n%s", i+1, err, logs(t, b))
 		}
 	}
-	return c
 }
 
 // logs are the last words of a container.
@@ -153,7 +163,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// ready waits until a topic can be created, or is there.
+// ensure waits until a topic can be created, or is there.
 func (c *cluster) ensure(t *testing.T, cfg kafka.Config, spec kafka.TopicSpec) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

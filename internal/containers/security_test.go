@@ -29,7 +29,7 @@ import (
 
 // TestSecurity holds that the adapter gets in with TLS and each mechanism, and that nobody gets in without.
 func TestSecurity(t *testing.T) {
-	cert, key, pool := certificate(t)
+	cert, key, pool := certificate(t, engine(t))
 	jaas := "org.apache.kafka.common.security."
 	// The listener is not named SASL_SSL: the image would want key stores in files for that name.
 	c := startKafka(t, 1, map[string]string{
@@ -55,7 +55,7 @@ func TestSecurity(t *testing.T) {
 		})
 		require.NoError(t, err)
 		defer pub.Close() //nolint:errcheck // nothing is under way
-		return publish(t.Context(), pub, "events", "1", 5*time.Second)
+		return publish(t.Context(), pub, "events", "1", 3*time.Second)
 	}
 	require.NoError(t, try(kafka.Plain("plain", "secret"), encrypted))
 	require.NoError(t, try(kafka.ScramSHA512("scram", "secret"), encrypted))
@@ -89,15 +89,20 @@ func addScramUser(t *testing.T, c *cluster, encrypted *tls.Config) {
 	}
 }
 
-// certificate makes one that signs itself, for a broker on loopback.
-func certificate(t *testing.T) (cert, key []byte, pool *x509.CertPool) {
+// certificate makes one that signs itself, for a broker on a host.
+func certificate(t *testing.T, host string) (cert, key []byte, pool *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kafka"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{host}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	require.NoError(t, err)
