@@ -9,13 +9,16 @@ VULN     := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race interop check lint vuln fmt fuzz mutants bench clean
+.PHONY: help run demo build test race interop check lint vuln fmt fuzz mutants bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## start Hookfold on this machine, in demo mode where there is no hookfold.yaml (ARGS="--listen …")
 	@$(BIN) up $(ARGS)
+
+demo: build ## up against simulated providers that misbehave, with a verdict at the end (ARGS="--seed 7 --chaos wild")
+	@$(BIN) simulate --demo --duration 20s --chaos wild $(ARGS)
 
 build: ## build bin/hookfold
 	@$(GO) build -o $(BIN) ./cmd/hookfold

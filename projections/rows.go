@@ -114,23 +114,26 @@ func (w *writer) storeAnomalies(num int64, anomalies []lifecycle.Anomaly) error 
 }
 
 // storeWants makes the look-ups that the fold wants what they should be, and leaves alone what a runner wrote: attempts,
-// errors, leases, and the wants of the clock.
+// errors, leases, and the wants that are the runner's own. A want that is newer than the one that stands is a new want: it is due at
+// once, whatever became of the old one.
 func (w *writer) storeWants(num int64, wants []lifecycle.Want) error {
 	var gone []string
-	err := w.c.query(`SELECT reason FROM wanted WHERE entity = ? AND reason <> ?`, func(row []driver.Value) error {
+	err := w.c.query(`SELECT reason FROM wanted WHERE entity = ?`, func(row []driver.Value) error {
 		reason := text(row[0])
-		if !slices.ContainsFunc(wants, func(n lifecycle.Want) bool { return string(n.Reason) == reason }) {
+		if !runnersWant(lifecycle.WantReason(reason)) && !slices.ContainsFunc(wants, func(n lifecycle.Want) bool { return string(n.Reason) == reason }) {
 			gone = append(gone, reason)
 		}
 		return nil
-	}, num, string(lifecycle.WantOverdue))
+	}, num)
 	for i := 0; err == nil && i < len(gone); i++ {
 		err = w.c.exec(`DELETE FROM wanted WHERE entity = ? AND reason = ?`, num, gone[i])
 	}
 	for i := 0; err == nil && i < len(wants); i++ {
 		since := formatTime(wants[i].Since)
 		err = w.c.exec(`INSERT INTO wanted (entity, reason, since, due_at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-			SET since = excluded.since, due_at = CASE attempts WHEN 0 THEN excluded.since ELSE due_at END
+			SET since = excluded.since,
+				due_at = CASE WHEN attempts = 0 OR excluded.since > since THEN excluded.since ELSE due_at END,
+				attempts = CASE WHEN excluded.since > since THEN 0 ELSE attempts END
 			WHERE since <> excluded.since`, num, string(wants[i].Reason), since, since)
 	}
 	return err

@@ -60,7 +60,7 @@ CREATE TABLE strange (entity INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT
 CREATE TABLE wanted (entity INTEGER NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL, due_at TEXT NOT NULL,
 	attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT, lease_owner TEXT, leased_until TEXT,
 	PRIMARY KEY (entity, reason)) STRICT, WITHOUT ROWID;
-CREATE INDEX wanted_due ON wanted (due_at);
+CREATE INDEX wanted_due ON wanted (reason, due_at);
 CREATE TABLE set_aside (partition INTEGER NOT NULL, offset INTEGER NOT NULL, connection TEXT NOT NULL,
 	observation_id TEXT NOT NULL, type TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
 	attempts INTEGER NOT NULL, PRIMARY KEY (partition, offset)) STRICT, WITHOUT ROWID;

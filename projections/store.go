@@ -26,6 +26,7 @@ type Store struct {
 	closed  bool
 	wake    chan struct{} // holds one token where there may be work
 	stopped chan struct{} // closed when the writer has ended
+	changed chan struct{} // closed with the next change; nil where nobody waits
 
 	full         chan struct{} // asks for a checkpoint
 	checkpointed chan struct{} // closed when the checkpointer has ended
@@ -152,6 +153,7 @@ func (s *Store) run() {
 			if b.err == nil && s.config.Signals.BatchCommitted != nil {
 				s.config.Signals.BatchCommitted(len(b.facts))
 			}
+			s.announce()
 			close(b.done)
 		}
 	}

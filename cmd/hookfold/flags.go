@@ -53,7 +53,10 @@ func given(parsed *kong.Context) map[string]string {
 }
 
 // load reads the configuration of a command.
-func (w *world) load() (*config.Config, error) {
+func (w *world) load() (*config.Config, error) { return w.loadFrom(false) }
+
+// loadFrom is load; where secrets come later, connections need none yet.
+func (w *world) loadFrom(secretsLater bool) (*config.Config, error) {
 	if w.file == "" {
 		if _, err := os.Stat(defaultFile); err == nil {
 			w.file = defaultFile
@@ -61,6 +64,7 @@ func (w *world) load() (*config.Config, error) {
 	}
 	return config.Load(config.Source{
 		File: w.file, Flags: w.flags, LookupEnv: w.lookupEnv, ReadFile: w.readFile, Providers: builtin.Providers(),
+		SecretsLater: secretsLater,
 	})
 }
 

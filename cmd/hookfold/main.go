@@ -41,6 +41,8 @@ type cli struct {
 	Worker   workerCmd   `cmd:"" help:"A consumer alone, against Kafka."`
 	Explain  explainCmd  `cmd:"" help:"Why is this entity in this state?"`
 	Prove    proveCmd    `cmd:"" help:"Would any other order have given another state?"`
+	Lookup   lookupCmd   `cmd:"" help:"Ask the provider for one entity now; sweep the overdue ones."`
+	Webhooks webhooksCmd `cmd:"" help:"Create, list, get, update, delete webhooks at the provider."`
 	Simulate simulateCmd `cmd:"" help:"Play the providers: signed, duplicated, reordered, late, dropped; serves their APIs too."`
 	Config   configCmd   `cmd:"" help:"Check the configuration, or print it with its secrets hidden."`
 	Version  versionCmd  `cmd:"" help:"Which version this is."`

@@ -192,7 +192,7 @@ func (p *process) addIngest(kc kafka.Config) (net.Listener, error) {
 
 // addWorker builds the consumer:
 //
-//	topic ─▶ kafka.Subscriber ─▶ worker.Worker ─▶ projections.Store
+//	topic ─▶ kafka.Subscriber ─▶ worker.Worker ─▶ projections.Store ─▶ look-ups, which append to the topic
 //	              ▲                                     │
 //	              └── where to begin: Store.Resume ─────┘
 func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worker, error) {
@@ -236,7 +236,7 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 	}
 	p.check("worker", w.Ready)
 	p.stage("worker", w.Run)
-	return w, nil
+	return w, p.addLookups(kc, store)
 }
 
 func storePath(c *config.Config) string { return filepath.Join(c.Data, "projections.db") }

@@ -45,7 +45,7 @@ func codeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH")}
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "API=" + ts.Getenv("API")}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Run() // its exit code is looked at

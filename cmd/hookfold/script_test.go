@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 //	ready CODE [TEXT]    waits until /readyz answers with a status, and a text
 //	head N FILE TEXT     line N of a file holds a text
 //	mode OCTAL FILE      a file has these permissions
+//	api DIR              plays a provider's API from files; see apiCmd
 //	code N ARGS…         hookfold ARGS exits with this code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -56,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"ready":   readyCmd,
 			"head":    headCmd,
 			"mode":    modeCmd,
+			"api":     apiCmd,
 			"code":    codeCmd,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -99,7 +101,7 @@ func startCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, v := range []string{"PATH", "HOME", "TMPDIR", "GOCOVERDIR"} {
+	for _, v := range []string{"PATH", "HOME", "TMPDIR", "GOCOVERDIR", "API"} {
 		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))
 	}
 	stdout, err := cmd.StdoutPipe()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -90,13 +91,9 @@ func (c *simulateCmd) Run(w *world) error {
 		return plan.Write(w.stdout)
 	case c.Demo:
 		return c.demo(w, plan, settle)
-	case c.Written != "":
-		if err := writeConfig(c.Written, plan, "http://"+c.listen(w)); err != nil {
+	case c.Written != "" && c.Target == "" && w.flags["listen"] == "":
+		if err := c.configure(w, plan, apiAddress); err != nil || c.Audit == "" {
 			return err
-		}
-		w.say(w.stderr, "%s has %s for seed %d.\n", c.Written, count(len(plan.Connections), "connection"), plan.Seed)
-		if c.Target == "" && c.Audit == "" && w.flags["listen"] == "" {
-			return nil
 		}
 	case c.Target == "" && c.Audit == "" && w.flags["listen"] == "":
 		return &usageError{"there is nothing to do", "give --target to deliver, --audit to hold a store against the plan, --listen to serve the APIs, " +
@@ -110,7 +107,21 @@ func (c *simulateCmd) Run(w *world) error {
 	if err != nil {
 		return fmt.Errorf("cannot serve the providers' APIs: %w; choose another address with --listen", err)
 	}
+	if c.Written != "" {
+		if err := c.configure(w, plan, ln.Addr().String()); err != nil {
+			return errors.Join(err, ln.Close())
+		}
+	}
 	return show.run(ln)
+}
+
+// configure writes the receiver's configuration.
+func (c *simulateCmd) configure(w *world, plan *simulator.Plan, api string) error {
+	if err := writeConfig(c.Written, plan, "http://"+api); err != nil {
+		return err
+	}
+	w.say(w.stderr, "%s has %s for seed %d.\n", c.Written, count(len(plan.Connections), "connection"), plan.Seed)
+	return nil
 }
 
 func (c *simulateCmd) listen(w *world) string {

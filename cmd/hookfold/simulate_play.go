@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -49,7 +50,11 @@ func (p *play) run(ln net.Listener) error {
 	go func() { served <- server.Serve(ln) }()
 	p.note("Playing %s with seed %d: %s of %s, %d more dropped. The providers' APIs are at http://%s/NAME.\n", names(p.plan), p.plan.Seed,
 		count(len(p.plan.Deliveries), "delivery"), count(len(p.plan.Entities), "entity"), p.plan.Dropped, ln.Addr())
-	sent, err := p.deliver()
+	err := p.announceServing(ln)
+	var sent *simulator.Sent
+	if err == nil {
+		sent, err = p.deliver()
+	}
 	if err == nil {
 		err = p.report(sent, api)
 	}
@@ -60,6 +65,18 @@ func (p *play) run(ln net.Listener) error {
 		err = e
 	}
 	return err
+}
+
+// announceServing says that the APIs are up, where serving them is all there is to do.
+func (p *play) announceServing(ln net.Listener) error {
+	if p.target != "" {
+		return nil
+	}
+	if p.json {
+		return json.NewEncoder(p.stdout).Encode(map[string]any{"url": "http://" + ln.Addr().String(), "seed": p.plan.Seed})
+	}
+	p.say(p.stdout, "\nCtrl-C stops.\n")
+	return nil
 }
 
 // deliver makes the deliveries; nil where there is no target.

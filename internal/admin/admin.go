@@ -34,6 +34,8 @@ type Check struct {
 	Name string
 	// Ready says why it does not hold; nil where it does. It is called concurrently and must keep to its context.
 	Ready func(context.Context) error
+	// Note says what an operator should know although it holds, empty for nothing; nil never says anything.
+	Note func() string
 }
 
 // Handler serves the three paths. Checks run at the same time, each request anew.
@@ -68,9 +70,16 @@ func run(ctx context.Context, checks []Check) (body string, ready bool) {
 		if err := results[i]; err != nil {
 			ready = false
 			fmt.Fprintf(&b, "%s: %s\n", c.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
-		} else {
-			fmt.Fprintf(&b, "%s: ok\n", c.Name)
+			continue
 		}
+		note := ""
+		if c.Note != nil {
+			note = c.Note()
+		}
+		if note != "" {
+			note = "; " + strings.ReplaceAll(note, "\n", "; ")
+		}
+		fmt.Fprintf(&b, "%s: ok%s\n", c.Name, note)
 	}
 	return b.String(), ready
 }

@@ -17,8 +17,10 @@ import (
 func TestHandler(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "hookfold_test"}, func() float64 { return 7 }))
-	ok := Check{"store", func(context.Context) error { return nil }}
-	bad := Check{"log", func(context.Context) error { return errors.New("no broker\nanswers") }}
+	fine := func(context.Context) error { return nil }
+	ok := Check{Name: "store", Ready: fine}
+	noted := Check{"lookups", fine, func() string { return "stopped\nfor one" }}
+	bad := Check{Name: "log", Ready: func(context.Context) error { return errors.New("no broker\nanswers") }}
 	tests := []struct {
 		name, path string
 		checks     []Check
@@ -28,6 +30,7 @@ func TestHandler(t *testing.T) {
 		{"alive, whatever the checks say", "/livez", []Check{bad}, 200, "ok\n"},
 		{"ready", "/readyz", []Check{ok}, 200, "store: ok\n"},
 		{"not ready names itself, on one line", "/readyz", []Check{bad, ok}, 503, "log: no broker; answers\nstore: ok\n"},
+		{"a note does not make unready", "/readyz", []Check{noted}, 200, "lookups: ok; stopped; for one\n"},
 		{"metrics", "/metrics", nil, 200, "hookfold_test 7\n"},
 		{"nothing else", "/", nil, 404, ""},
 	}

@@ -77,6 +77,8 @@ type Connection struct {
 	BasicAuth *BasicAuth
 	// AllowFrom are the address ranges that deliveries may come from; empty for any.
 	AllowFrom []netip.Prefix
+	// Lookups say when the provider is asked.
+	Lookups Lookups
 }
 
 // BasicAuth is an HTTP Basic credential.
@@ -93,6 +95,8 @@ type Source struct {
 	ReadFile  func(string) ([]byte, error)
 	// Providers are the built-in ones.
 	Providers []provider.Provider
+	// SecretsLater lets connections pass that have no secret yet: it comes with the webhook that is about to be registered.
+	SecretsLater bool
 }
 
 // Limits of settings, where they hang together: a provider waits 15 s for an answer, so the deadline ends before that;

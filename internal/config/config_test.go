@@ -19,6 +19,10 @@ type acme struct{ provider.Provider }
 
 func (acme) Name() string { return "acme" }
 
+func (acme) Lifecycles() []lifecycle.Definition {
+	return []lifecycle.Definition{{Provider: "acme", Kind: "transfer", Family: lifecycle.Payment}}
+}
+
 func (acme) Check(c provider.Connection) []provider.Problem {
 	if len(c.Secrets) == 0 {
 		return []provider.Problem{{Field: "secrets", Text: "no secret is set", Mend: "set the one that acme showed"}}

@@ -35,11 +35,18 @@ func (c *Config) readConnection(d *decoder) func(path string, n *yaml.Node) {
 				"value":  d.text(&conn.Authorization.Value),
 			}),
 			"api": d.block(fields{
-				"base_url":   d.baseURL(&conn.API.BaseURL),
-				"key_id":     d.text(&conn.API.KeyID),
-				"secret":     d.text(&conn.API.Secret),
-				"account_id": d.text(&conn.API.AccountID),
+				"base_url":    d.baseURL(&conn.API.BaseURL),
+				"key_id":      d.text(&conn.API.KeyID),
+				"secret":      d.text(&conn.API.Secret),
+				"account_id":  d.text(&conn.API.AccountID),
+				"email":       d.text(&conn.API.Email),
+				"password":    d.text(&conn.API.Password),
+				"token":       d.text(&conn.API.Token),
+				"version":     d.text(&conn.API.Version),
+				"client_cert": d.text(&conn.API.ClientCert),
+				"client_key":  d.text(&conn.API.ClientKey),
 			}),
+			"lookups": d.lookups(&conn.Lookups),
 			"basic_auth": func(path string, n *yaml.Node) {
 				conn.BasicAuth = &BasicAuth{}
 				d.mapping(path, n, fields{
@@ -112,7 +119,11 @@ func (c *Config) checkProvider(d *decoder, conn *Connection, at string) {
 		d.failAt(path, fmt.Sprintf("no provider is called %q", clip(conn.Provider)), mend)
 		return
 	}
+	d.checkLookups(conn, p, at)
 	for _, problem := range p.Check(conn.Connection) {
+		if d.source.SecretsLater && len(conn.Secrets) == 0 && problem.Field == "secrets" {
+			continue
+		}
 		if field := join(at, problem.Field); !d.brokenAt(field) {
 			d.failAt(field, problem.Text, problem.Mend)
 		}

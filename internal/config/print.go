@@ -93,6 +93,12 @@ func (c *Connection) node() *yaml.Node {
 		putText(at, "key_id", a.KeyID)
 		putSecret(at, "secret", a.Secret)
 		putText(at, "account_id", a.AccountID)
+		putText(at, "email", a.Email)
+		putSecret(at, "password", a.Password)
+		putSecret(at, "token", a.Token)
+		putText(at, "version", a.Version)
+		putFile(at, "client_cert", a.ClientCert)
+		putFile(at, "client_key", a.ClientKey)
 	}
 	if b := c.BasicAuth; b != nil {
 		at := child(n, "basic_auth")
@@ -102,7 +108,17 @@ func (c *Connection) node() *yaml.Node {
 	if len(c.AllowFrom) > 0 {
 		put(n, "allow_from", list(split(joinPrefixes(c.AllowFrom))))
 	}
+	c.Lookups.put(n)
 	return n
+}
+
+// putFile shows the name of a file, and hides what stands in its place.
+func putFile(parent *yaml.Node, name, value string) {
+	if strings.Contains(value, "-----BEGIN") {
+		putSecret(parent, name, value)
+		return
+	}
+	putText(parent, name, value)
 }
 
 func mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"} }
@@ -131,11 +147,14 @@ func plainScalar(value string) *yaml.Node {
 	return n
 }
 
+// fingerprintPrefix begins what stands for a secret.
+const fingerprintPrefix = "fingerprint:"
+
 func hidden(secret string) *yaml.Node {
 	if secret == "" {
 		return scalar("")
 	}
-	return scalar("fingerprint:" + provider.Fingerprint(secret))
+	return scalar(fingerprintPrefix + provider.Fingerprint(secret))
 }
 
 // child is the mapping at a key, added where it is not there.

@@ -4,7 +4,7 @@ package tidy
 func house() Rules {
 	provider := []string{"pkg/event", "pkg/lifecycle", "pkg/provider"}
 	// Who may read the clock: all but the fold and the envelope.
-	notPure := []string{"cmd/...", "ingest/...", "worker/...", "projections/...", "pkg/provider/...", "pkg/kafka/...", "internal/..."}
+	notPure := []string{"cmd/...", "pkg/simulator", "ingest/...", "worker/...", "projections/...", "pkg/provider/...", "pkg/kafka/...", "internal/..."}
 	return Rules{
 		Module: "github.com/hookfold/hookfold",
 		Top: []string{
@@ -21,6 +21,8 @@ func house() Rules {
 				"stages meet only through the log (except worker and projections), and providers are known by their role"},
 			{"worker/prove", []string{"worker", "projections", "pkg/event", "pkg/kafka", "pkg/lifecycle", "pkg/provider"},
 				"it folds what the worker folds, in other orders: the worker's side of the log, never ingest's"},
+			{"worker/lookup", []string{"projections", "pkg/event", "pkg/lifecycle", "pkg/provider"},
+				"answers reach the state only through the log, and providers are known by their role"},
 			{"projections", []string{"pkg/event", "pkg/lifecycle"},
 				"rows come from observations, never from payloads, and the store knows neither log nor stages"},
 			{"pkg/event", nil, "the envelope is the bottom: it knows neither providers nor the fold"},
@@ -31,6 +33,7 @@ func house() Rules {
 			{"pkg/provider/httpapi/apitest", append([]string{"pkg/provider/httpapi"}, provider...), "it plays an API for any provider's tests"},
 			{"pkg/kafka", nil, "the adapter is a library of its own: it imports nothing of this module"},
 			{"pkg/kafka/embedded", nil, "the broker is a library of its own: it imports nothing of this module"},
+			{"pkg/simulator", nil, "it shares no code with what it tests: a fault that both have would go unseen"},
 			{"internal/admin", nil, "it serves checks and metrics of whatever kind"},
 			{"internal/builtin", []string{"pkg/provider/..."}, "it lists providers and does nothing with them"},
 			{"internal/config", append([]string{"pkg/provider/declared"}, provider...), "it asks providers by their role, and builds nothing"},
@@ -43,7 +46,7 @@ func house() Rules {
 				Reason: "the Kafka client is used only in pkg/kafka, so that its settings stand in one place"},
 			{Import: "github.com/mattn/go-sqlite3", By: []string{"projections/..."}, Reason: "the SQL driver is used only in projections: views are the contract"},
 			{Import: "net/http", Uses: []string{"Client", "DefaultClient", "Get", "Head", "Post", "PostForm", "Transport", "DefaultTransport", "RoundTripper", "NewRequest", "NewRequestWithContext"},
-				By: []string{"pkg/provider/..."}, Reason: "only provider packages ask over HTTP: a fold or a replay calls nobody"},
+				By: []string{"pkg/provider/...", "pkg/simulator"}, Reason: "only provider packages ask over HTTP (and the simulator plays the other side): a fold or a replay calls nobody"},
 			{Import: "time", Uses: []string{"Now", "Since", "Until", "After", "Sleep", "NewTimer", "NewTicker"}, By: notPure,
 				Reason: "the fold is pure: it reads no clock"},
 			{Import: "math/rand", Uses: []string{"Int", "IntN", "N", "New", "Float64", "Perm", "Shuffle"}, By: notPure,

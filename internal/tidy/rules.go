@@ -3,6 +3,7 @@ package tidy
 import (
 	"fmt"
 	"go/ast"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -106,8 +107,9 @@ func habits(f file, rules Rules) []string {
 			say("has an init function: build things where they are used")
 		}
 	}
+	virtual := slices.Contains(slices.Collect(maps.Values(f.imports)), "testing/synctest")
 	for local, p := range f.imports {
-		if p == "time" && f.test && slices.Contains(uses(f, local), "Sleep") {
+		if p == "time" && f.test && !virtual && slices.Contains(uses(f, local), "Sleep") {
 			say("sleeps in a test: wait for a signal, or use testing/synctest")
 		}
 	}

@@ -46,7 +46,9 @@ func subscribe(t *testing.T, cfg kafka.SubscriberConfig) (*kafka.Subscriber, <-c
 // send publishes messages numbered from, to before to.
 func send(t *testing.T, cfg kafka.Config, from, to int) {
 	t.Helper()
-	pub := newPublisher(t, kafka.PublisherConfig{Config: cfg, MaxBufferedRecords: 100_000})
+	// Keyed, so that every partition gets its share: without keys whole batches go to one.
+	key := func(_ string, m *message.Message) ([]byte, error) { return []byte(m.UUID), nil }
+	pub := newPublisher(t, kafka.PublisherConfig{Config: cfg, MaxBufferedRecords: 100_000, Marshaler: kafka.DefaultMarshaler{Key: key}})
 	var msgs []*message.Message
 	for i := from; i < to; i++ {
 		msgs = append(msgs, message.NewMessage(fmt.Sprint(i), []byte(fmt.Sprint(i))))

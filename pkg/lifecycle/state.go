@@ -52,13 +52,15 @@ type Want struct {
 // WantReason names why a look-up is needed.
 type WantReason string
 
-// The reasons for look-ups. WantOverdue is the runner's to see, since the fold has no clock.
+// The reasons for look-ups. WantOverdue is the runner's to see, since the fold has no clock, and so is WantAlways: a new
+// observation of a connection that is configured to be asked about each.
 const (
 	WantConflict      WantReason = "conflict"
 	WantThin          WantReason = "thin"
 	WantUnknownStatus WantReason = "unknown_status"
 	WantUnsigned      WantReason = "unsigned"
 	WantOverdue       WantReason = "overdue"
+	WantAlways        WantReason = "always"
 )
 
 // Effect is what an observation does for the state of its entity.

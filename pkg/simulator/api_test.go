@@ -93,14 +93,14 @@ func TestReadPaths(t *testing.T) {
 		{"subscription", "/fintoc/v1/subscriptions/", "id"}, {"subscription_intent", "/fintoc/v1/subscription_intents/", "id"},
 		{"account_verification", "/fintoc/v2/account_verifications/", "id"}, {"account_number", "/fintoc/v2/account_numbers/", "id"},
 		{"checkout", "/yoco/checkouts/", "id"}, {"payment", "/yoco/v1/payments/", "id"},
-		{"pix_payment", "/delfinance/baas/api/v2/transfers/", "endToEndId"}, {"pix_refund", "/delfinance/baas/api/v2/transfers/", "endToEndId"},
+		{"pix_payment", "/delfinance/baas/api/v2/transfers/", "endToEndId"}, {"transfer", "/delfinance/baas/api/v2/transfers/", "id"},
 		{"ted", "/delfinance/baas/api/v2/external/transfers/ted/", "id"}, {"infraction", "/delfinance/baas/api/v1/infraction-notifications/", "id"},
 		{"customer", "/delfinance/baas/api/v1/customers/", "document"},
 	} {
 		provider := strings.Split(c.path, "/")[1]
 		var e *Entity
 		for _, candidate := range s.plan.Entities {
-			if candidate.Kind == c.kind && candidate.Provider == provider && (c.kind != "pix_refund" || candidate.Direction == "out") {
+			if candidate.Kind == c.kind && candidate.Provider == provider {
 				e = candidate
 			}
 		}

@@ -11,7 +11,8 @@ import (
 // Verdict. What it expects comes from the plan's histories and the common statuses of this package alone.
 //
 // It expects the end of every history. So it is to be asked when the receiver has had time to fold what was sent; and where
-// deliveries were dropped, only look-ups can make it content.
+// deliveries were dropped, only look-ups can make it content. It does not miss an entity that no delivery tells of and no list of the
+// provider's API holds.
 type Auditor struct {
 	plan    *Plan
 	byKey   map[string]*Entity
@@ -203,6 +204,9 @@ func (a *Auditor) Verdict() Verdict {
 	v := a.verdict
 	v.Missing = slices.Clone(v.Missing)
 	for _, e := range a.plan.Entities {
+		if e.unlisted && !e.told {
+			continue // nobody could know of it
+		}
 		if !a.seen[key(e.Connection, e.Kind, e.ID)] {
 			v.Missing = append(v.Missing, Difference{Connection: e.Connection, Kind: e.Kind, ID: e.ID, Expected: e.Last().Status})
 		}

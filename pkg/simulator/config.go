@@ -30,6 +30,9 @@ func (p *Plan) WriteConfig(w io.Writer, server string) error {
 		if c.KeyID != "" {
 			fmt.Fprintf(&b, "      key_id: %q\n", c.KeyID)
 		}
+		if c.Token != "" {
+			fmt.Fprintf(&b, "      token: %q\n", c.Token)
+		}
 		if c.AccountID != "" && c.Provider == Delfinance {
 			fmt.Fprintf(&b, "      account_id: %q\n", c.AccountID)
 		}

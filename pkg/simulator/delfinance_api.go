@@ -56,13 +56,11 @@ func (p delfinance) routes(s *surface) {
 	p.webhooks(s)
 }
 
-// transferred finds a Pix or internal transfer that was sent, by the provider's id or the client's.
+// transferred finds a Pix that was sent or an internal transfer, by the provider's id or the client's. That it finds transfers that
+// were received is made up; a refund is not among what it is documented for.
 func (delfinance) transferred(s *surface, w http.ResponseWriter, id string) {
-	for _, kind := range []string{"pix_payment", "pix_refund", "transfer"} {
+	for _, kind := range []string{"pix_payment", "transfer"} {
 		for _, e := range s.kinds[kind] {
-			if e.Direction != "out" {
-				continue
-			}
 			if o, ok := s.shows(e); ok && (e.ID == id || o["idempotencyKey"] == id || o["id"] == id) {
 				s.answer(w, http.StatusOK, o)
 				return

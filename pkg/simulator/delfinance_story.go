@@ -82,6 +82,7 @@ func (p delfinance) receipt(w *writer, kinds map[string]*kind) {
 	e.change(begin, history[0], shown.with(object{"status": history[0]}))
 	e.change(end, history[1], shown.with(object{"status": history[1]}), "EFFECTIVE")
 	if history[1] == "PIX_ERROR" {
+		e.unread, e.unlisted = true, true // the statement holds only what is effective
 		w.tell(e, "PIX_REFUND_PAYMENT_UPDATED", end, object{
 			"status": "PIX_ERROR", "error": object{"code": "DEL20", "description": "original Pix not processed yet"}, "eventType": "PIX_REFUND_PAYMENT_ERROR",
 			"endToEndId": e.ID, "idempotencyKey": paid.ID, "correlationId": nil, "amount": reais(*e.Amount), "createdAt": unzoned(begin),
@@ -111,6 +112,7 @@ func (p delfinance) payment(w *writer, kinds map[string]*kind) {
 		"createdAt": zulu(w.r, times[0]), "description": "supplier", "payer": payer, "beneficiary": beneficiary,
 	}
 	if status == "PIX_ERROR" {
+		e.unlisted = true
 		body["eventType"], body["error"] = "PIX_PAYMENT_ERROR", object{"code": "AC06", "description": "beneficiary account blocked"}
 	}
 	shown := body.with(object{"id": key, "type": "PIX_QR_CODE_DYNAMIC", "updatedAt": zulu(w.r, times[1])})
@@ -158,6 +160,7 @@ func (delfinance) transfer(w *writer, kinds map[string]*kind) {
 		id = "C" + id
 	}
 	e := w.entity(k, id)
+	e.unlisted = true // that the statement names their ids is not documented
 	direction, side := "in", "CREDITED"
 	if out {
 		direction, side = "out", "DEBITED"
@@ -195,7 +198,7 @@ func (delfinance) account(w *writer, k *kind) {
 	history := k.walk(w.r)
 	times := w.times(k, history)
 	e := w.entity(k, word(w.r, digits, 9))
-	e.Currency = "BRL"
+	e.Currency, e.unread, e.unlisted = "BRL", true, true
 	for i, status := range history {
 		updated := zulu(w.r, times[i])
 		e.change(times[i], status, object{"number": e.ID, "branch": "0001", "status": map[string]string{"ACTIVE": "APPROVED", "BLOCKED": "BLOCKED"}[status]})
@@ -212,6 +215,7 @@ func (delfinance) customer(w *writer, k *kind) {
 	history := k.walk(w.r)
 	times := w.times(k, history)
 	e := w.entity(k, word(w.r, digits, 11))
+	e.unlisted = true
 	holder := person(w.r)
 	for i, status := range history {
 		spelled := map[string]string{"DOCUMENTATION_REJECTED": "DOCUMENTATION_DENIED", "submitted": "UNDER_ANALYSIS"}[status]

@@ -105,6 +105,15 @@ func (p *Plan) fate(r *rand.Rand, h *happening) []*Delivery {
 		out = append(out, &again)
 		return &again
 	}
+	told := append([]*Entity{h.about}, h.with...)
+	if slices.ContainsFunc(told, func(e *Entity) bool { return e.unread }) {
+		dropped = false // nothing could bring it back
+	}
+	if !dropped {
+		for _, e := range told {
+			e.told = true
+		}
+	}
 	if dropped {
 		p.Dropped++
 	} else {

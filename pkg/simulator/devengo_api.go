@@ -38,7 +38,7 @@ func (p devengo) routes(s *surface) {
 	}
 	for _, k := range []struct{ path, wrapper, kind string }{
 		{"accounts", "account", "account"}, {"payments", "payment", "outgoing_payment"},
-		{"incoming_payments", "incoming_payment", "incoming_payment"}, {"verifications", "verification", "verification"},
+		{"incoming_payments", "incoming_payment", "incoming_payment"}, {"account_holders", "account_holder", "account_holder"}, {"verifications", "verification", "verification"},
 	} {
 		s.mux.HandleFunc("GET /v1/"+k.path+"/{id}", func(w http.ResponseWriter, r *http.Request) {
 			s.one(w, k.kind, r.PathValue("id"), func(o object) any { return object{k.wrapper: o} })

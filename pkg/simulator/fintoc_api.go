@@ -50,7 +50,7 @@ func (p fintoc) routes(s *surface) {
 		}
 		p.list(s, w, r, "/v1/links", links)
 	})
-	for _, path := range []string{"/v2/accounts", "/v1/disputes"} { // there are none
+	for _, path := range []string{"/v2/accounts", "/v1/disputes", "/v2/invoices", "/v2/subscriptions"} { // there are none
 		s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { p.list(s, w, r, path, nil) })
 	}
 	p.webhooks(s)

@@ -11,10 +11,10 @@ type teller struct {
 }
 
 // emit adds an event about an entity; the resource is what it carries.
-func (t *teller) emit(e *Entity, typ string, at time.Time, resource object) {
+func (t *teller) emit(e *Entity, typ string, at time.Time, resource object, with ...*Entity) {
 	id := "evt_" + word(t.r, alnum, 16)
 	t.event(happening{
-		at: at, id: id, typ: typ, fact: id, about: e,
+		at: at, id: id, typ: typ, fact: id, about: e, with: with,
 		body: object{"id": id, "object": "event", "type": typ, "mode": t.connection.Mode, "created_at": millis(at), "data": resource}.text(),
 	})
 }
@@ -195,6 +195,7 @@ func (t *teller) transfer() {
 		at := t.later(times[len(times)-1])
 		number.change(at, "deleted", enabled.with(object{"updated_at": millis(at)}))
 		number.wordless()
+		number.unread = true // what the API shows of it afterwards is not documented
 		t.emit(number, "account_number.deleted", at, enabled.with(object{"updated_at": millis(at)}))
 	}
 }
@@ -248,7 +249,7 @@ func (t *teller) link() {
 	var nested []any
 	for range 1 + t.r.IntN(2) {
 		a := t.entity(t.kinds["account"], "acc_"+word(t.r, alnum, 16))
-		a.Currency = "CLP"
+		a.Currency, a.unread, a.unlisted = "CLP", true, true
 		shown := object{
 			"id": a.ID, "object": "account", "type": "checking_account", "number": word(t.r, digits, 9), "name": "Cuenta Corriente",
 			"official_name": "Cuenta Corriente", "currency": "CLP", "holder_id": word(t.r, digits, 9), "holder_name": person(t.r),
@@ -274,7 +275,7 @@ func (t *teller) link() {
 		e.change(times[i], status, shown)
 		switch {
 		case status == "login_required":
-			t.emit(e, "link.credentials_changed", times[i], shown)
+			t.emit(e, "link.credentials_changed", times[i], shown, accounts...)
 		case i > 0: // no event says that credentials came back, but a refresh that works shows it
 			refresh(e, "succeeded", times[i])
 			for _, a := range accounts {

@@ -66,7 +66,15 @@ type Entity struct {
 	// words are the provider statuses that a receiver may show for the last change; none if the documents name none.
 	words []string
 	kind  *kind
+
+	unread   bool // the API cannot be asked for it: what webhooks say is all there is, so none of them is dropped
+	unlisted bool // no list of the API holds it: who has never heard of it cannot know it
+	told     bool // some delivery tells of it
 }
+
+// Hidden says of an entity whether it is unread:  the provider's API cannot be asked for it, so that no
+// delivery about it is ever dropped; and whether it is unlisted: no list holds it, so that it can only be known from a delivery.
+func (e *Entity) Hidden() (unread, unlisted bool) { return e.unread, e.unlisted }
 
 // Change is a status that an entity took.
 type Change struct {

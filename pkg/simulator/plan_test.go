@@ -236,3 +236,26 @@ func TestBadOptions(t *testing.T) {
 		t.Error("a chaos that does not exist")
 	}
 }
+
+// What is dropped can be found again: by a list, or by asking for what some other delivery told of.
+func TestOnlyWhatCanBeFoundIsDropped(t *testing.T) {
+	p := mustPlan(t, Options{Seed: 6, Stories: 300, Chaos: Chaos{Drop: 1}})
+	if p.Dropped == 0 || len(p.Deliveries) == 0 {
+		t.Fatalf("%d dropped, %d delivered", p.Dropped, len(p.Deliveries))
+	}
+	for _, e := range p.Entities {
+		if unread, _ := e.Hidden(); unread && !e.told {
+			t.Errorf("%s/%s is in no delivery and in no answer", e.Kind, e.ID)
+		}
+	}
+	missed := NewAuditor(p).Verdict()
+	demanded := map[string]bool{}
+	for _, d := range missed.Missing {
+		demanded[d.Kind] = true
+	}
+	for kind, want := range map[string]bool{"outgoing_payment": true, "payment": true, "checkout": false, "customer": false, "link": true} {
+		if demanded[kind] != want {
+			t.Errorf("a %s that nobody was told of is demanded: %v, want %v", kind, demanded[kind], want)
+		}
+	}
+}

@@ -42,6 +42,7 @@ type happening struct {
 	path       string // a further segment of the URL, for the provider whose bodies do not name their type
 	fact       string // what sets it apart from all other events of the connection
 	about      *Entity
+	with       []*Entity // the others that it carries
 	body       string
 }
 

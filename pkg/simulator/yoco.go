@@ -86,6 +86,7 @@ func (p yoco) story(w *writer) {
 	checkout := w.entity(checkoutKind, "ch_"+word(w.r, alnum, 24))
 	amount := w.amount()
 	checkout.money("in", amount, "ZAR")
+	checkout.unlisted = true
 	base := object{
 		"id": checkout.ID, "amount": amount, "currency": "ZAR", "redirectUrl": "https://c.yoco.com/checkout/" + checkout.ID, "paymentId": nil,
 		"successUrl": nil, "cancelUrl": nil, "failureUrl": nil, "metadata": object{"orderId": "order-" + word(w.r, digits, 5)},
@@ -167,9 +168,13 @@ func (p yoco) end(w *writer, e *Entity, at time.Time, status string, checkout, p
 	if e.Kind == "refund" && status == "failed" {
 		e.words = append(e.words, "rejected")
 	}
+	var carried []*Entity
+	if paid == nil {
+		carried = []*Entity{checkout}
+	}
 	id := "evt_" + word(w.r, alnum, 24)
 	w.event(happening{
-		at: at, id: id, typ: e.Kind + "." + status, fact: id, about: e,
+		at: at, id: id, typ: e.Kind + "." + status, fact: id, about: e, with: carried,
 		body: object{"id": id, "type": e.Kind + "." + status, "createdDate": at.UTC().Format("2006-01-02T15:04:05.000000Z"), "payload": payload}.text(),
 	})
 }
