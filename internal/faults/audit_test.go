@@ -25,6 +25,8 @@ type auditor struct {
 	t    *testing.T
 	site *site
 	p    *provider
+	// report takes what is wrong.
+	report func(format string, args ...any)
 }
 
 // said is what an auditor found out about a site.
@@ -82,19 +84,19 @@ func (a *auditor) examine(ctx context.Context) said {
 			found.records += len(copies)
 			delete(bodies, d.id)
 			if a.p.acked[d.id] == "" {
-				a.t.Errorf("event %s never had its 2xx", d.id)
+				a.report("event %s never had its 2xx", d.id)
 			} else if len(copies) == 0 {
-				a.t.Errorf("LOST: event %s had its 2xx and is not in the log", d.id)
+				a.report("LOST: event %s had its 2xx and is not in the log", d.id)
 			}
 			for _, c := range copies {
 				if string(c) != d.body {
-					a.t.Errorf("event %s stands in the log with another body", d.id)
+					a.report("event %s stands in the log with another body", d.id)
 				}
 			}
 		}
 	}
 	for id := range bodies {
-		a.t.Errorf("the log holds %s, which the provider never sent (a forgery: %v)", id, a.p.forged[id])
+		a.report("the log holds %s, which the provider never sent (a forgery: %v)", id, a.p.forged[id])
 	}
 	a.caughtUp(ctx, ends)
 	a.states()
@@ -110,7 +112,7 @@ func (a *auditor) caughtUp(ctx context.Context, ends map[int32]int64) {
 			return
 		}
 	}
-	a.t.Errorf("the store lags: %s", behind)
+	a.report("the store lags: %s", behind)
 }
 
 func (a *auditor) behind(ctx context.Context, ends map[int32]int64) string {
@@ -165,14 +167,14 @@ func (a *auditor) states() {
 		n := len(e.events)
 		want := row{status: e.story.status, word: e.word(), amount: e.amount, observations: n, seen: n}
 		if got, ok := rows[e.id]; !ok {
-			a.t.Errorf("payment %s is missing", e.id)
+			a.report("payment %s is missing", e.id)
 		} else if got != want {
-			a.t.Errorf("payment %s is %+v, want %+v", e.id, got, want)
+			a.report("payment %s is %+v, want %+v", e.id, got, want)
 		}
 		delete(rows, e.id)
 	}
 	for id := range rows {
-		a.t.Errorf("payment %s is not the provider's", id)
+		a.report("payment %s is not the provider's", id)
 	}
 	for _, rows := range []string{
 		"anomalies WHERE reason NOT IN ('clock_backwards', 'impossible_transition')", // the provider's clock is off on purpose
@@ -180,12 +182,12 @@ func (a *auditor) states() {
 	} {
 		var n int
 		if err := db.QueryRow("SELECT count(*) FROM " + rows).Scan(&n); err != nil || n != 0 {
-			a.t.Errorf("%d rows in %s (%v)", n, rows, err)
+			a.report("%d rows in %s (%v)", n, rows, err)
 		}
 	}
 	var ok string
 	if err := db.QueryRow("PRAGMA integrity_check").Scan(&ok); err != nil || ok != "ok" {
-		a.t.Errorf("SQLite finds the store damaged: %s (%v)", ok, err)
+		a.report("SQLite finds the store damaged: %s (%v)", ok, err)
 	}
 }
 
@@ -197,13 +199,13 @@ func (a *auditor) again(ctx context.Context, free *ports) {
 	s := *a.site
 	s.data = filepath.Join(a.t.TempDir(), "again")
 	p := s.run(a.t, "again", "worker", "--brokers", s.brokers, "--group", "again", "--data", s.data, "--admin", free.take(a.t))
-	fresh := &auditor{a.t, &s, a.p}
+	fresh := &auditor{a.t, &s, a.p, a.report}
 	fresh.caughtUp(ctx, ends)
 	if a.t.Failed() {
 		a.t.Log(p.tail(3000))
 	}
 	if was, is := dump(a.t, a.site.store()), dump(a.t, s.store()); was != is {
-		a.t.Errorf("the store differs from a fold of the same log that nothing disturbed: %d and %d bytes of text", len(was), len(is))
+		a.report("the store differs from a fold of the same log that nothing disturbed: %d and %d bytes of text", len(was), len(is))
 	}
 }
 

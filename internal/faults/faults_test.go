@@ -58,7 +58,7 @@ func TestCampaign(t *testing.T) {
 			watched()
 			eyes.Wait()
 
-			a := &auditor{t, s, p}
+			a := &auditor{t, s, p, t.Errorf}
 			found := a.examine(ctx)
 			lag := time.Since(began)
 			a.again(ctx, free)
