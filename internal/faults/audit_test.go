@@ -32,7 +32,6 @@ type auditor struct {
 // said is what an auditor found out about a site.
 type said struct {
 	records, events, entities int
-	lag                       int64
 }
 
 // openStore reads the views as any other program would.
