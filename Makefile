@@ -9,7 +9,7 @@ VULN     := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test race interop check lint vuln fmt fuzz mutants bench clean
+.PHONY: help run demo build test race interop check lint vuln fmt fuzz mutants faults containers bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ fmt: ## format all Go files
 fuzz: ## every fuzz target for FUZZTIME
 	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ {t[n++]=$$1} /^ok/ {for (i=0;i<n;i++) print $$2, t[i]; n=0}' | \
 	while read -r pkg target; do echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
+
+faults: ## kill processes, pause brokers, cut links and fill the disk 200 times, then audit (HOOKFOLD_FAULTS_KILLS, HOOKFOLD_FAULTS_SEED)
+	HOOKFOLD_KAFKA_HOME="$${HOOKFOLD_KAFKA_HOME:-$$(.ci/kafka)}" HOOKFOLD_FAULTS_KILLS=$${HOOKFOLD_FAULTS_KILLS:-200} \
+		$(GO) test -count=1 -v -timeout 60m -run TestCampaign ./internal/faults
+
+containers: ## the tests in containers; brings Docker and the images where they are missing
+	@eval "$$(.ci/docker)" && $(GO) -C internal/containers test -count=1 -timeout 20m ./...
 
 mutants: ## break the fold on purpose and see that its tests notice
 	HOOKFOLD_MUTANTS=1 $(GO) test -count=1 -timeout 30m ./internal/mutants

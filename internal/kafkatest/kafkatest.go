@@ -38,10 +38,21 @@ const (
 // Home is the folder with Kafka's jars under libs/, from HOOKFOLD_KAFKA_HOME; empty if unset.
 func Home() string { return os.Getenv("HOOKFOLD_KAFKA_HOME") }
 
+// Option changes how a broker is run.
+type Option func(*Kafka)
+
+// Advertise lets clients be told another address than the broker's own, which the function is given: that of a proxy in
+// between. Addrs is then this address.
+func Advertise(as func(broker string) string) Option {
+	return func(k *Kafka) { k.advertise = as }
+}
+
 // Kafka is one broker. Its methods may be called from any goroutine; they wait for one another.
 type Kafka struct {
 	home, dir string
-	addr      string
+	addr      string // where it listens
+	seed      string // what clients are told
+	advertise func(broker string) string
 	heap      string
 
 	mu   sync.Mutex
@@ -50,12 +61,12 @@ type Kafka struct {
 
 // Start runs a broker for the length of the test. The test is skipped where HOOKFOLD_KAFKA_HOME is
 // not set, and fails where the broker does not come up; its log is then printed.
-func Start(tb testing.TB) *Kafka {
+func Start(tb testing.TB, options ...Option) *Kafka {
 	tb.Helper()
 	if Home() == "" {
 		tb.Skip(`needs a real Kafka: export HOOKFOLD_KAFKA_HOME="$(.ci/kafka)"`)
 	}
-	k, err := Run(Home(), tb.TempDir())
+	k, err := Run(Home(), tb.TempDir(), options...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -69,11 +80,11 @@ func Start(tb testing.TB) *Kafka {
 
 // Run formats storage under dir, which must exist and be empty, and returns when the broker
 // answers. The caller must Stop it. It is for programs; tests use Start.
-func Run(home, dir string) (*Kafka, error) {
+func Run(home, dir string, options ...Option) (*Kafka, error) {
 	// A free port can be taken between the look and the bind, so a second pair is tried.
 	var errs []error
 	for range 3 {
-		k, err := run(home, dir)
+		k, err := run(home, dir, options)
 		if err == nil {
 			return k, nil
 		}
@@ -85,13 +96,20 @@ func Run(home, dir string) (*Kafka, error) {
 	return nil, errors.Join(errs...)
 }
 
-func run(home, dir string) (*Kafka, error) {
+func run(home, dir string, options []Option) (*Kafka, error) {
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, fmt.Errorf("kafkatest: find free ports: %w", err)
 	}
 	k := &Kafka{home: home, dir: dir, addr: fmt.Sprintf("127.0.0.1:%d", ports[0]), heap: "512m"}
-	if err := os.WriteFile(k.config(), []byte(properties(dir, ports[0], ports[1])), 0o600); err != nil {
+	for _, o := range options {
+		o(k)
+	}
+	k.seed = k.addr
+	if k.advertise != nil {
+		k.seed = k.advertise(k.addr)
+	}
+	if err := os.WriteFile(k.config(), []byte(properties(dir, ports[0], ports[1], k.seed)), 0o600); err != nil {
 		return nil, fmt.Errorf("kafkatest: write the broker's configuration: %w", err)
 	}
 	format := exec.Command("java", k.java("kafka.tools.StorageTool", "format",
@@ -103,7 +121,7 @@ func run(home, dir string) (*Kafka, error) {
 }
 
 // Addrs are the seed brokers, as host:port.
-func (k *Kafka) Addrs() []string { return []string{k.addr} }
+func (k *Kafka) Addrs() []string { return []string{k.seed} }
 
 // Stop ends the broker in order: it hands over, flushes and exits. Stopping a stopped one does nothing.
 func (k *Kafka) Stop() error {
@@ -128,6 +146,22 @@ func (k *Kafka) Restart() error {
 		return err
 	}
 	return k.start()
+}
+
+// Pause stops the running broker in its tracks, and Resume lets it go on: to others it seems to hang. A paused broker must be
+// resumed before Stop or Restart, which ask it to end in order.
+func (k *Kafka) Pause() error { return k.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (k *Kafka) Resume() error { return k.signal(syscall.SIGCONT) }
+
+func (k *Kafka) signal(sig syscall.Signal) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.proc == nil {
+		return errors.New("kafkatest: the broker is not running")
+	}
+	return k.proc.cmd.Process.Signal(sig)
 }
 
 // CPU is the processor time the running broker has used, where the system tells it; zero otherwise.
@@ -176,13 +210,13 @@ func (k *Kafka) java(class string, args ...string) []string {
 }
 
 // properties is a broker that is alone, joins members to groups at once and keeps everything small.
-func properties(dir string, broker, controller int) string {
+func properties(dir string, broker, controller int, advertised string) string {
 	return strings.Join([]string{
 		"process.roles=broker,controller",
 		"node.id=1",
 		fmt.Sprintf("controller.quorum.voters=1@127.0.0.1:%d", controller),
 		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", broker, controller),
-		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d", broker),
+		"advertised.listeners=PLAINTEXT://" + advertised,
 		"controller.listener.names=CONTROLLER",
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"log.dirs=" + filepath.Join(dir, "data"),

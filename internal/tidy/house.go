@@ -39,6 +39,7 @@ func house() Rules {
 			{"internal/admin", nil, "it serves checks and metrics of whatever kind"},
 			{"internal/builtin", []string{"pkg/provider/..."}, "it lists providers and does nothing with them"},
 			{"internal/config", append([]string{"pkg/provider/declared"}, provider...), "it asks providers by their role, and builds nothing"},
+			{"internal/faults", nil, "it strikes built programs from outside; its auditor shares nothing with them but what reads the log"},
 			{"internal/kafkatest", nil, "it starts brokers for tests of any package"},
 			{"internal/mutants", nil, "it breaks the fold on purpose by its source, not by importing it"},
 			{"internal/tidy", nil, "it reads files and runs none of them"},
