@@ -8,8 +8,8 @@ import (
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
 
-// unsettled are the statuses in which something is still to come.
-const unsettled = `('unknown', 'pending', 'processing', 'held', 'open')`
+// unsettled are the statuses in which something can be still to come: in failed where the provider does not call it final.
+const unsettled = `('unknown', 'pending', 'processing', 'held', 'open', 'failed')`
 
 // Waiting is an entity whose status is not settled.
 type Waiting struct {
@@ -24,7 +24,7 @@ type Waiting struct {
 }
 
 // Waiting gives the entities, of those that the store numbered from+1 and following, whose status is unknown, pending,
-// processing, held or open and whose UpdatedAt is before a time. It looks at a few thousand entities a call, so that no snapshot is held for
+// processing, held, open or failed and whose UpdatedAt is before a time. It looks at a few thousand entities a call, so that no snapshot is held for
 // long, and returns from where to go on; last says that these were all.
 func (r *Reader) Waiting(ctx context.Context, from int64, before time.Time) (found []Waiting, next int64, last bool, err error) {
 	const chunk = 5_000

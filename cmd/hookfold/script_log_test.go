@@ -32,9 +32,14 @@ func rowCmd(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+// rowsCmd writes what the store answers to a file, or waits until it answers what a file holds.
 func rowsCmd(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 || args[1] != ">" {
-		ts.Fatalf("usage: rows QUERY > FILE")
+	if neg || len(args) != 3 || args[1] != ">" && args[1] != "<" {
+		ts.Fatalf("usage: rows QUERY > FILE, rows QUERY < FILE")
+	}
+	if args[1] == "<" {
+		rowCmd(ts, neg, []string{args[0], strings.TrimSuffix(ts.ReadFile(args[2]), "\n")})
+		return
 	}
 	got, err := query(storeOf(ts), args[0])
 	ts.Check(err)

@@ -33,17 +33,21 @@ func TestMain(m *testing.M) {
 //	paste FILE           carries out the curl command that stands in a file
 //	row QUERY WANT       waits until the store answers a query with these lines
 //	rows QUERY > FILE    writes the answer of the store to a file
+//	rows QUERY < FILE    waits until the store answers a query with what a file holds
 //	records N            the log holds exactly N records, all of them valid CloudEvents
 //	ready CODE [TEXT]    waits until /readyz answers with a status, and a text
 //	head N FILE TEXT     line N of a file holds a text
 //	mode OCTAL FILE      a file has these permissions
 //	api DIR              plays a provider's API from files; see apiCmd
 //	code N ARGS…         hookfold ARGS exits with this code
+//
+// $LASTWEEK is midnight seven days ago.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Values[processes{}] = map[string]*running{}
+			e.Setenv("LASTWEEK", time.Now().UTC().Add(-7*24*time.Hour).Truncate(24*time.Hour).Format(time.RFC3339))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

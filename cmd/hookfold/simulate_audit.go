@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -25,22 +26,20 @@ func (p *play) report(sent *simulator.Sent, api *simulator.API) error {
 		p.note("\n%s in %.1f s: %s taken, %d given up, %d not to be taken.\n", count(sent.Attempts, "request"), sent.Elapsed.Seconds(),
 			count(len(sent.Acknowledged), "delivery"), len(sent.GivenUp), len(p.plan.Deliveries)-len(sent.Acknowledged)-len(sent.GivenUp))
 	}
-	if p.audited == "" {
-		p.countAPI(&out, api)
-		return out.print(p.world)
-	}
-	verdict, err := p.awaitVerdict(sent)
+	verdict, err := p.awaitVerdict(sent, api)
 	if err != nil {
 		return err
 	}
-	out.Verdict = verdict
+	if p.audited != "" {
+		out.Verdict = verdict
+	}
 	p.countAPI(&out, api)
 	p.pronounce(verdict)
 	if err := out.print(p.world); err != nil {
 		return err
 	}
 	if !verdict.OK() {
-		return different{reported{fmt.Errorf("the store is not what seed %d must give", p.plan.Seed)}}
+		return different{reported{fmt.Errorf("the outcome is not what seed %d must give", p.plan.Seed)}}
 	}
 	return nil
 }
@@ -58,15 +57,16 @@ func (p *play) countAPI(out *outcome, api *simulator.API) {
 	}
 }
 
-// awaitVerdict audits the store until it agrees, or until the time to settle is over.
-func (p *play) awaitVerdict(sent *simulator.Sent) (*simulator.Verdict, error) {
+// awaitVerdict audits the store until it agrees, until the time to settle is over, or once where the play was stopped. Where there is no
+// store to audit, only what the APIs were asked is judged.
+func (p *play) awaitVerdict(sent *simulator.Sent, api *simulator.API) (*simulator.Verdict, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.settle)
 	defer cancel()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
-		verdict, err := p.audit(sent)
-		if err == nil && verdict.OK() {
+		verdict, err := p.audit(sent, api)
+		if err == nil && verdict.OK() || p.audited == "" {
 			return verdict, nil
 		}
 		select {
@@ -77,19 +77,39 @@ func (p *play) awaitVerdict(sent *simulator.Sent) (*simulator.Verdict, error) {
 	}
 }
 
-// audit holds the store against the plan, once.
-func (p *play) audit(sent *simulator.Sent) (*simulator.Verdict, error) {
+// audit holds the store against the plan, once, and what the APIs were asked against their limits.
+func (p *play) audit(sent *simulator.Sent, api *simulator.API) (*simulator.Verdict, error) {
+	auditor := simulator.NewAuditor(p.plan)
+	if api != nil {
+		auditor.Asked(api.Counts())
+	}
+	if p.audited != "" {
+		if err := p.readStore(auditor); err != nil {
+			return nil, err
+		}
+		if sent != nil {
+			auditor.Sent(sent)
+		}
+		verdict := auditor.Verdict()
+		return &verdict, nil
+	}
+	verdict := auditor.Conduct()
+	return &verdict, nil
+}
+
+// readStore shows the auditor the views of the store.
+func (p *play) readStore(auditor *simulator.Auditor) error {
 	if _, err := os.Stat(p.audited); err != nil {
-		return nil, fmt.Errorf("there is no store to audit: %w", err)
+		return fmt.Errorf("there is no store to audit: %w", err)
 	}
 	reader, err := projections.OpenReader(p.audited)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	auditor := simulator.NewAuditor(p.plan)
+	ctx := context.WithoutCancel(p.ctx) // who serves until it is stopped is audited when it was
 	err = reader.Snapshot(func() error {
 		for _, view := range simulator.Views() {
-			for row, err := range reader.Rows(p.ctx, view) {
+			for row, err := range reader.Rows(ctx, view) {
 				if err != nil {
 					return err
 				}
@@ -98,31 +118,29 @@ func (p *play) audit(sent *simulator.Sent) (*simulator.Verdict, error) {
 		}
 		return nil
 	})
-	if e := reader.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return nil, err
-	}
-	if sent != nil {
-		auditor.Sent(sent)
-	}
-	verdict := auditor.Verdict()
-	return &verdict, nil
+	return errors.Join(err, reader.Close())
 }
 
 // pronounce tells people the verdict.
 func (p *play) pronounce(v *simulator.Verdict) {
+	if p.audited == "" && v.OK() {
+		return
+	}
 	if v.OK() {
 		p.note("Verdict: all %d entities are as they must be, and every acknowledged delivery is in the log.\n", v.Entities)
 		return
 	}
-	p.note("Verdict for seed %d: %d of %d entities are as they must be.\n", v.Seed, v.Right, v.Entities)
+	if p.audited == "" {
+		p.note("Verdict for seed %d: the APIs were not used as they may be.\n", v.Seed)
+	} else {
+		p.note("Verdict for seed %d: %d of %d entities are as they must be.\n", v.Seed, v.Right, v.Entities)
+	}
 	for _, part := range []struct {
 		name string
 		all  []simulator.Difference
 	}{
 		{"missing", v.Missing}, {"wrong", v.Wrong}, {"extra", v.Extra}, {"acknowledged but lost", v.Lost}, {"believed but false", v.Believed},
+		{"API", v.Abused},
 	} {
 		for i, d := range part.all {
 			if i == listing {
@@ -132,4 +150,5 @@ func (p *play) pronounce(v *simulator.Verdict) {
 			p.note("  %s: %s\n", part.name, d)
 		}
 	}
+	p.note("To play it again, give --seed %d and the same flags.\n", v.Seed)
 }

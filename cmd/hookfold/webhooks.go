@@ -51,7 +51,7 @@ func (cmd *webhooksCreateCmd) Run(w *world) error {
 		return err
 	}
 	if cmd.DryRun {
-		err = w.dryRun("create", conn.Name, "", spec)
+		err = w.dryCreate(conn.Name, spec, api.Split(spec))
 		if err == nil && cmd.PrintConfig && !w.json {
 			err = w.printConnection(conn, nil)
 		}
@@ -200,6 +200,34 @@ func refuse(problems []provider.Problem) error {
 	return &usageError{"the provider would refuse this webhook:\n  " + strings.Join(lines, "\n  "), "nothing was asked of it"}
 }
 
+// dryCreate says what would be registered. Where that is several webhooks, people get a line for each, and programs the list.
+func (w *world) dryCreate(connection string, spec provider.WebhookSpec, each []provider.WebhookSpec) error {
+	if len(each) == 1 {
+		return w.dryRun("create", connection, "", each[0])
+	}
+	if w.json {
+		views := []webhookView{}
+		for _, one := range each {
+			views = append(views, webhookView{URL: one.URL, Events: one.Events})
+		}
+		return json.NewEncoder(w.stdout).Encode(struct {
+			DryRun   bool          `json:"dry_run"`
+			Action   string        `json:"action"`
+			URL      string        `json:"url"`
+			Webhooks []webhookView `json:"webhooks"`
+		}{true, "create", spec.URL, views})
+	}
+	w.say(w.stdout, "Would create %s of %s, one for each event type.\n", count(len(each), "webhook"), connection)
+	width := 0
+	for _, one := range each {
+		width = max(width, len(one.Events[0]))
+	}
+	for _, one := range each {
+		w.say(w.stdout, "  %-*s  %s\n", width, one.Events[0], one.URL)
+	}
+	return nil
+}
+
 // dryRun says what would be asked.
 func (w *world) dryRun(action, connection, id string, spec provider.WebhookSpec) error {
 	if w.json {
@@ -239,7 +267,7 @@ func (w *world) dryRun(action, connection, id string, spec provider.WebhookSpec)
 
 // webhookView is a webhook as it is shown.
 type webhookView struct {
-	ID          string   `json:"id"`
+	ID          string   `json:"id,omitempty"`
 	URL         string   `json:"url"`
 	Status      string   `json:"status,omitempty"`
 	Description string   `json:"description,omitempty"`

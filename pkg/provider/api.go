@@ -126,6 +126,8 @@ type Registrar interface {
 type WebhookAPI interface {
 	// Check says why the provider would refuse a webhook, without asking it; nil where nothing is wrong.
 	Check(WebhookSpec) []Problem
+	// Split gives the webhooks that Create would register for one, without asking the provider: the same alone, or one for each event type.
+	Split(WebhookSpec) []WebhookSpec
 	// Create registers a webhook, or one for each event type where the provider wants it so. What was created before an error
 	// is returned beside the error.
 	Create(ctx context.Context, spec WebhookSpec) ([]Webhook, error)

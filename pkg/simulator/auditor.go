@@ -35,13 +35,16 @@ type Verdict struct {
 	// Lost are deliveries that were acknowledged and are not in the log; Believed are forged and stale ones that were acknowledged.
 	Lost     []Difference `json:"lost"`
 	Believed []Difference `json:"believed"`
+	// Abused are the APIs that were asked more than they allow, or so often with bad credentials that the key was locked.
+	Abused []Difference `json:"abused"`
 }
 
 // Difference is one finding.
 type Difference struct {
 	Connection string `json:"connection"`
-	Kind       string `json:"kind"`
-	ID         string `json:"id"`
+	// Kind and ID are empty where it is not about an entity.
+	Kind string `json:"kind,omitempty"`
+	ID   string `json:"id,omitempty"`
 	// Field is the column that differs, empty where the whole entity does.
 	Field    string `json:"field,omitempty"`
 	Expected string `json:"expected,omitempty"`
@@ -49,7 +52,10 @@ type Difference struct {
 }
 
 func (d Difference) String() string {
-	text := fmt.Sprintf("%s %s/%s", d.Connection, d.Kind, d.ID)
+	text := d.Connection
+	if d.Kind != "" {
+		text += " " + d.Kind + "/" + d.ID
+	}
 	if d.Field != "" {
 		text += " " + d.Field
 	}
@@ -64,7 +70,7 @@ func (d Difference) String() string {
 
 // OK says that nothing differs.
 func (v *Verdict) OK() bool {
-	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost)+len(v.Believed) == 0
+	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost)+len(v.Believed)+len(v.Abused) == 0
 }
 
 // NewAuditor makes an auditor of a plan.
@@ -73,7 +79,7 @@ func NewAuditor(p *Plan) *Auditor {
 		plan: p, byKey: map[string]*Entity{}, seen: map[string]bool{}, events: map[string]bool{}, facts: map[string]map[string]int{},
 		verdict: Verdict{
 			Seed: p.Seed, Entities: len(p.Entities), Missing: []Difference{}, Wrong: []Difference{}, Extra: []Difference{}, Lost: []Difference{},
-			Believed: []Difference{},
+			Believed: []Difference{}, Abused: []Difference{},
 		},
 	}
 	for _, e := range p.Entities {
@@ -197,6 +203,29 @@ func (a *Auditor) Sent(s *Sent) {
 		d := a.plan.Deliveries[n]
 		a.verdict.Believed = append(a.verdict.Believed, Difference{d.Connection, d.Kind, d.ID, d.Type, "a refusal of the " + string(d.Fault) + " delivery", "a 2xx"})
 	}
+}
+
+// Asked takes what the APIs were asked: a receiver must keep to their limits, and leave its keys in order.
+func (a *Auditor) Asked(counts map[string]APICounts) {
+	for _, c := range a.plan.Connections {
+		n := counts[c.Provider]
+		limit, per := c.actor.allowance()
+		if n.OverLimit > 0 {
+			a.verdict.Abused = append(a.verdict.Abused, Difference{
+				Connection: c.Name, Field: "requests", Expected: fmt.Sprintf("at most %d in %v", limit, per), Found: fmt.Sprintf("%d beyond that", n.OverLimit),
+			})
+		}
+		if n.Locked {
+			a.verdict.Abused = append(a.verdict.Abused, Difference{
+				Connection: c.Name, Field: "key", Expected: "one that works", Found: fmt.Sprintf("locked after %d requests with bad credentials", n.Unauthorized),
+			})
+		}
+	}
+}
+
+// Conduct is a verdict on what the APIs were asked alone, for where there are no rows.
+func (a *Auditor) Conduct() Verdict {
+	return a.verdict
 }
 
 // Verdict closes the audit: entities of which no row came are missing.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -148,5 +149,32 @@ func TestAuditor(t *testing.T) {
 				t.Errorf("%d right of %d", v.Right, v.Entities)
 			}
 		})
+	}
+}
+
+// A receiver that asks an API too much, or wears out its key, is not right, whatever its rows say.
+func TestAuditorJudgesWhatWasAsked(t *testing.T) {
+	p, err := NewPlan(Options{Seed: 3, Stories: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		counts APICounts
+		says   []string
+	}{
+		{APICounts{Requests: 900, Unauthorized: 1}, nil},
+		{APICounts{Requests: 900, OverLimit: 3}, []string{"fintoc-sim requests: expected at most 5 in 1s, found 3 beyond that"}},
+		{APICounts{Unauthorized: 7, Locked: true}, []string{"fintoc-sim key: expected one that works, found locked after 7 requests with bad credentials"}},
+	} {
+		a := NewAuditor(p)
+		a.Asked(map[string]APICounts{Fintoc: c.counts, Yoco: {Requests: 1}})
+		v := a.Conduct()
+		var says []string
+		for _, d := range v.Abused {
+			says = append(says, d.String())
+		}
+		if !slices.Equal(says, c.says) || v.OK() != (len(c.says) == 0) {
+			t.Errorf("%+v gives %q", c.counts, says)
+		}
 	}
 }

@@ -209,12 +209,13 @@ func (a *asker) overdue(w *projections.Waiting, now time.Time) bool {
 }
 
 // unsettled says whether something is still to come for an entity that users see in this status. A status that the provider
-// calls final is settled, and so are all that Hookfold does not count as a way to somewhere.
+// calls final is settled, and so are all that Hookfold does not count as a way to somewhere. A failure that is not final is one: a customer
+// whose documents were refused sends others.
 func unsettled(l *lifecycle.Lifecycle, status lifecycle.Status, label string) bool {
 	switch status {
 	case lifecycle.Unknown:
 		return true
-	case lifecycle.Pending, lifecycle.Processing, lifecycle.Held, lifecycle.Open:
+	case lifecycle.Pending, lifecycle.Processing, lifecycle.Held, lifecycle.Open, lifecycle.Failed:
 	default:
 		return false
 	}

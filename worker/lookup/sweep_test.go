@@ -40,6 +40,24 @@ func TestOverdue(t *testing.T) {
 	})
 }
 
+// A failure that the provider does not call final is asked about as what is under way is.
+func TestOverdueAfterAFailureThatIsNotFinal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.deliver("customer", "c1", "refused", false)
+		a := &api{fetch: answers("approved")}
+		_, stop := start(t, w.config(a, func(c *lookup.Connection) {
+			c.Sweep, c.Overdue = 10*time.Minute, map[string]time.Duration{"customer": 24 * time.Hour}
+		}))
+		time.Sleep(25 * time.Hour)
+		require.Equal(t, "approved", w.status("customer", "c1"))
+		time.Sleep(64 * time.Hour)
+		stop()
+		require.Len(t, a.seen(), 1)
+		require.Empty(t, w.wants())
+	})
+}
+
 // An entity that the provider does not know stays overdue, and is still not asked for at every sweep.
 func TestOverdueAndUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

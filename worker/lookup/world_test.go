@@ -38,6 +38,11 @@ func (acme) Lifecycles() []lifecycle.Definition {
 		{Word: "rejected", Status: lifecycle.Failed, Final: true},
 	}
 	return []lifecycle.Definition{
+		{Provider: "acme", Kind: "customer", Family: lifecycle.Verification, States: []lifecycle.State{
+			{Word: "created", Status: lifecycle.Pending, Next: []string{"refused"}},
+			{Word: "refused", Status: lifecycle.Failed, Next: []string{"approved"}},
+			{Word: "approved", Status: lifecycle.Verified, Final: true},
+		}},
 		{Provider: "acme", Kind: "transfer", Family: lifecycle.Payment, States: states},
 		{Provider: "acme", Kind: "unsigned", Family: lifecycle.Payment, States: states, WantsSigned: true},
 	}

@@ -114,6 +114,21 @@ func (w *webhooks) input(word, address string) map[string]string {
 	return map[string]string{"eventType": word, "url": address, "authorizationScheme": w.scheme, "authorization": w.authorization}
 }
 
+// Split makes a webhook for each event type, whose address ends in the type.
+func (w *webhooks) Split(spec provider.WebhookSpec) []provider.WebhookSpec {
+	words := spec.Events
+	if len(words) == 0 {
+		words = eventTypes()
+	}
+	out := make([]provider.WebhookSpec, 0, len(words))
+	for _, word := range words {
+		one := spec
+		one.URL, one.Events = withType(spec.URL, word), []string{word}
+		out = append(out, one)
+	}
+	return out
+}
+
 // Create registers a webhook for each event type. One that is there already, of the same type and address, is given the connection's
 // credential instead, so that what stopped half-way can be begun again; whether a second one would be refused is not documented.
 func (w *webhooks) Create(ctx context.Context, spec provider.WebhookSpec) ([]provider.Webhook, error) {
@@ -128,13 +143,9 @@ func (w *webhooks) Create(ctx context.Context, spec provider.WebhookSpec) ([]pro
 	if err != nil {
 		return nil, err
 	}
-	words := spec.Events
-	if len(words) == 0 {
-		words = eventTypes()
-	}
 	var out []provider.Webhook
-	for _, word := range words {
-		address := withType(spec.URL, word)
+	for _, one := range w.Split(spec) {
+		word, address := one.Events[0], one.URL
 		req := httpapi.Request{Method: http.MethodPost, Path: webhookPath, Body: w.input(word, address)}
 		for _, old := range there {
 			if old.URL == address && len(old.Events) == 1 && old.Events[0] == word {

@@ -68,6 +68,10 @@ func statusWord(enabled bool) string {
 	return "disabled" // inferred: only enabled has been seen
 }
 
+func (w *webhooks) Split(spec provider.WebhookSpec) []provider.WebhookSpec {
+	return []provider.WebhookSpec{spec}
+}
+
 func (w *webhooks) Create(ctx context.Context, spec provider.WebhookSpec) ([]provider.Webhook, error) {
 	problems := w.Check(spec)
 	if spec.URL == "" {

@@ -76,6 +76,10 @@ func (w *webhooks) Check(spec provider.WebhookSpec) []provider.Problem {
 	return out
 }
 
+func (w *webhooks) Split(spec provider.WebhookSpec) []provider.WebhookSpec {
+	return []provider.WebhookSpec{spec}
+}
+
 func (w *webhooks) Create(ctx context.Context, spec provider.WebhookSpec) ([]provider.Webhook, error) {
 	problems := w.Check(spec)
 	if spec.URL == "" {

@@ -53,6 +53,10 @@ func (w *webhooks) Check(spec provider.WebhookSpec) []provider.Problem {
 	return out
 }
 
+func (w *webhooks) Split(spec provider.WebhookSpec) []provider.WebhookSpec {
+	return []provider.WebhookSpec{spec}
+}
+
 // Create registers a webhook. One is enough for an account: each further one receives every event again.
 func (w *webhooks) Create(ctx context.Context, spec provider.WebhookSpec) ([]provider.Webhook, error) {
 	problems := w.Check(spec)
