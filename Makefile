@@ -58,7 +58,7 @@ containers: ## the tests in containers; brings Docker and the images where they 
 mutants: ## break the fold on purpose and see that its tests notice
 	HOOKFOLD_MUTANTS=1 $(GO) test -count=1 -timeout 30m ./internal/mutants
 
-bench: ## hold pkg/kafka against its bounds, in one run on this machine
+bench: ## hold every stage and pkg/kafka against their bounds, in one run on this machine (ARGS="-stages worker …")
 	$(GO) run -C internal/bench . $(ARGS)
 
 clean: ## remove what was built; data/ stays

@@ -237,7 +237,8 @@ func (a *attempt) resolve() error {
 			num = a.w.last
 		}
 		it.num = num
-		a.w.nums[numKey{it.kind.num, it.obs.Entity.ID}] = num
+		// A copy, since the id may be a part of something larger, such as all headers of a record.
+		a.w.nums[numKey{it.kind.num, strings.Clone(it.obs.Entity.ID)}] = num
 	}
 	slices.SortFunc(a.items, func(x, y item) int {
 		return cmp.Or(cmp.Compare(x.num, y.num), strings.Compare(x.obs.ID, y.obs.ID), compareDeliveries(&x, &y))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
@@ -209,6 +210,7 @@ func (w *writer) kind(key kindKey, l *lifecycle.Lifecycle) (*kind, error) {
 	if len(w.kinds) >= maxCached {
 		clear(w.kinds)
 	}
+	key = kindKey{strings.Clone(key.connection), strings.Clone(key.kind), strings.Clone(key.provider)} // parts of something larger
 	k := &kind{kindKey: key, num: num, lc: l, rows: newRowWriter(l.Family)}
 	w.kinds[key] = k
 	return k, nil
@@ -232,6 +234,7 @@ func (w *writer) form(o *lifecycle.Observation, l *lifecycle.Lifecycle) (int64, 
 	if len(w.forms) >= maxCached {
 		clear(w.forms)
 	}
+	key.typ, key.word, key.label = strings.Clone(key.typ), strings.Clone(key.word), strings.Clone(key.label) // parts of something larger
 	w.forms[key] = num
 	return num, nil
 }

@@ -58,7 +58,10 @@ type Worker struct {
 	topic      string
 	router     *message.Router
 	log        *slog.Logger
-	records    *prometheus.CounterVec
+	jobs       chan *job
+	stopped    chan struct{}
+
+	folded, parked prometheus.Counter
 }
 
 // New returns a worker that is not yet running.
@@ -67,16 +70,19 @@ func New(c Config) (*Worker, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.records = prometheus.NewCounterVec(prometheus.CounterOpts{
+	w.jobs, w.stopped = make(chan *job, waiting), make(chan struct{})
+	records := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hookfold_worker_records_total",
 		Help: "Records that were committed to the store, by outcome: folded or parked. A record that is read again counts again.",
 	}, []string{"outcome"})
 	if c.Registerer != nil {
-		if err := c.Registerer.Register(w.records); err != nil {
+		if err := c.Registerer.Register(records); err != nil {
 			return nil, err
 		}
 	}
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, watermill.NewSlogLoggerWithLevelMapping(w.log, routerLevels))
+	w.folded, w.parked = records.WithLabelValues("folded"), records.WithLabelValues("parked")
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout},
+		routerLog{watermill.NewSlogLoggerWithLevelMapping(w.log, routerLevels)})
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
@@ -88,6 +94,10 @@ func New(c Config) (*Worker, error) {
 // Run folds until the context ends: then it takes no more records, lets the transactions under way commit, and returns
 // nil. Another error means that the worker could not begin or could not stop in time.
 func (w *Worker) Run(ctx context.Context) error {
+	for range decoders {
+		go w.decode()
+	}
+	defer close(w.stopped) // no handler is left then, but for those that did not end in time
 	if err := w.router.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -111,19 +121,13 @@ func (w *Worker) handle(m *message.Message) error {
 	if !ok {
 		return errors.New("worker: a message without a position in the log: the subscriber is not pkg/kafka's")
 	}
-	fact := w.decoder.Decode(m)
-	fact.Partition, fact.Offset, fact.Prev = at.Partition, at.Offset, at.Prev
-	// A worker that is told to stop still finishes what it has begun; what it has not, the next one reads again.
-	if err := w.store.Commit(context.WithoutCancel(m.Context()), fact); err != nil {
-		w.log.Error("a record could not be committed and is tried again", "partition", at.Partition, "offset", at.Offset, "error", err)
-		return err
+	j := &job{message: m, at: at}
+	j.done.Add(1)
+	select {
+	case w.jobs <- j:
+	case <-w.stopped:
+		return errStopped
 	}
-	outcome := "folded"
-	if fact.Parked != nil {
-		outcome = "parked"
-		w.log.Warn("a record is parked", "partition", at.Partition, "offset", at.Offset,
-			"connection", fact.Parked.Connection, "reason", fact.Parked.Reason)
-	}
-	w.records.WithLabelValues(outcome).Inc()
-	return nil
+	j.done.Wait()
+	return j.err
 }

@@ -113,8 +113,10 @@ func publishPeer(n int) func(*environment) (result, error) {
 }
 
 // consumeFranz polls and looks at nothing: the most that any consumer over franz-go can reach.
-func consumeFranz(e *environment) (result, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.ConsumeTopics(fullTopic),
+func consumeFranz(e *environment) (result, error) { return consumeTopic(e, fullTopic) }
+
+func consumeTopic(e *environment, topic string) (result, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return result{}, err

@@ -1,13 +1,18 @@
-// Command bench holds pkg/kafka against watermill-kafka v3 (on sarama) and against the least work
-// possible (franz-go alone), in one run on the same broker, and prints a table with ratios. Only
-// the ratios travel between machines.
+// Command bench holds hookfold's stages against the least work possible, and pkg/kafka also against watermill-kafka v3
+// (on sarama), in one run on this machine, and prints tables with ratios beside the goals of the design. Only the ratios
+// travel between machines.
 //
 //	go run -C internal/bench .            # from the module's root; `make bench` calls it
-//	go run -C internal/bench . -for 10s -cpuprofile cpu.prof -only hookfold
+//	go run -C internal/bench . -stages worker -events 200000
+//	go run -C internal/bench . -stages ingest,worker -rounds 5 -program before=/tmp/a,after=/tmp/b
+//	go run -C internal/bench . -stages kafka -for 10s -cpuprofile cpu.prof -only hookfold
 //
-// The broker is the embedded one in a process of its own; with HOOKFOLD_KAFKA_HOME set a real
-// Apache Kafka follows, or is all that runs with -broker kafka. CPU is that of this process, so of
-// the client alone: user and system time for one message.
+// The stages: ingest (requests a second), idle (one delivery from POST to row), worker (catching up with a log), kafka
+// (pkg/kafka alone). Ingest and worker are the processes that users run, built for the run or named by -program; their
+// CPU is that of the process, and the load comes from this one. The broker is the embedded one in a process of its own.
+//
+// For pkg/kafka, with HOOKFOLD_KAFKA_HOME set, a real Apache Kafka follows, or is all that runs with -broker kafka. CPU is
+// there that of this process, so of the client alone: user and system time for one message.
 //
 // It is a module of its own so that sarama never enters the requirements of the root.
 package main
@@ -32,24 +37,42 @@ type options struct {
 	only       string
 	broker     string
 	cpuprofile string
+
+	stages      string
+	rounds      int
+	connections int
+	events      int // in the log that a worker catches up with
+	spread      int
+	program     string
+	root        string
+	log         string
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == brokerCommand {
-		if err := serveBroker(); err != nil {
+	roles := map[string]func() error{brokerCommand: serveBroker, boundCommand: serveBound}
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		if err := roles[os.Args[1]](); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
 		return
 	}
 	var o options
-	flag.DurationVar(&o.limit, "for", 5*time.Second, "the most that one measure takes")
-	flag.IntVar(&o.records, "records", 600_000, "records in the topic that is consumed; a measure ends when all are read")
+	flag.DurationVar(&o.limit, "for", 3*time.Second, "the most that one measure of ingest and of pkg/kafka takes")
+	flag.IntVar(&o.records, "records", 400_000, "records in the topic that pkg/kafka consumes; a measure ends when all are read")
 	flag.IntVar(&o.partitions, "partitions", 6, "partitions of every topic")
 	flag.IntVar(&o.size, "size", 900, "bytes of a message's body")
 	flag.IntVar(&o.publishers, "publishers", 64, "goroutines that publish")
 	flag.StringVar(&o.only, "only", "", "run only the measures whose line contains this, e.g. 'hookfold' or 'window 1000'")
 	flag.StringVar(&o.broker, "broker", "", "'embedded' or 'kafka'; both without it, where a real Kafka is there")
+	flag.StringVar(&o.stages, "stages", "ingest,idle,worker,kafka", "what to measure")
+	flag.IntVar(&o.rounds, "rounds", 1, "how often each stage is measured, in turns with its bound and with other programs")
+	flag.IntVar(&o.connections, "connections", 64, "keep-alive connections to ingest")
+	flag.IntVar(&o.events, "events", 1_000_000, "events that a worker catches up with, five for each entity")
+	flag.IntVar(&o.spread, "spread", 0, "events within which their order is random; 0 is all")
+	flag.StringVar(&o.program, "program", "", "hookfold binaries to hold against each other, NAME=PATH,…; built from -root without it")
+	flag.StringVar(&o.log, "log", "", "folder for the embedded broker's log, on the disk to be measured with; in memory without it")
+	flag.StringVar(&o.root, "root", "../..", "the module's root, to build hookfold in")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the whole run, the filling of the topic included, to this file")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -69,6 +92,12 @@ func run(o options) (err error) {
 			return err
 		}
 		defer pprof.StopCPUProfile()
+	}
+	if err := stages(o); err != nil {
+		return err
+	}
+	if !strings.Contains(o.stages, "kafka") {
+		return nil
 	}
 	brokers, err := brokers(o)
 	if err != nil {

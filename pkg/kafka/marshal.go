@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -52,12 +53,10 @@ func (m DefaultMarshaler) Marshal(topic string, msg *message.Message) (Record, e
 // Of repeated headers the last one counts.
 func (m DefaultMarshaler) Unmarshal(rec Record) (*message.Message, error) {
 	msg := message.NewMessage("", rec.Value)
-	for _, h := range rec.Headers {
-		if h.Key == UUIDHeader {
-			msg.UUID = string(h.Value)
-			continue
-		}
-		msg.Metadata[h.Key] = string(h.Value)
+	msg.Metadata = metadata(rec.Headers)
+	if uuid, ok := msg.Metadata[UUIDHeader]; ok {
+		msg.UUID = uuid
+		delete(msg.Metadata, UUIDHeader)
 	}
 	return msg, nil
 }
@@ -89,15 +88,32 @@ func (m HeaderMarshaler) Marshal(topic string, msg *message.Message) (Record, er
 // Unmarshal implements [Marshaler]. It never fails. Of repeated headers the last one counts.
 func (m HeaderMarshaler) Unmarshal(rec Record) (*message.Message, error) {
 	msg := message.NewMessage("", rec.Value)
-	for _, h := range rec.Headers {
-		msg.Metadata[h.Key] = string(h.Value)
-	}
+	msg.Metadata = metadata(rec.Headers)
 	if m.UUID != nil {
 		msg.UUID = m.UUID(msg.Metadata)
 	} else {
 		msg.UUID = rec.Topic + "/" + strconv.Itoa(int(rec.Partition)) + "/" + strconv.FormatInt(rec.Offset, 10)
 	}
 	return msg, nil
+}
+
+// metadata are a record's headers. The values are parts of one string, so that they cost one allocation.
+func metadata(headers []Header) message.Metadata {
+	size := 0
+	for _, h := range headers {
+		size += len(h.Value)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, h := range headers {
+		all.Write(h.Value) // never fails
+	}
+	rest := all.String()
+	md := make(message.Metadata, len(headers))
+	for _, h := range headers {
+		md[h.Key], rest = rest[:len(h.Value)], rest[len(h.Value):]
+	}
+	return md
 }
 
 func appendHeaders(headers []Header, md message.Metadata) []Header {
