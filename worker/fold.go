@@ -29,7 +29,6 @@ var errStopped = errors.New("worker: stopped; the record is read again at the ne
 type job struct {
 	message *message.Message
 	at      kafka.Position
-	fact    projections.Fact
 	done    sync.WaitGroup
 	err     error
 }
