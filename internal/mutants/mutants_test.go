@@ -29,10 +29,10 @@ var mutants = []mutant{
 		"if c.latest.compare(&d.latest) < 0 {", "if c.latest.compare(&d.latest) > 0 {",
 	}, {
 		"the first write of a group wins", "summary.go",
-		"out.entries[g].stamp.compare(&e.stamp) < 0", "out.entries[g].stamp.compare(&e.stamp) > 0",
+		"case c[0].stamp.compare(&d[0].stamp) < 0:", "case c[0].stamp.compare(&d[0].stamp) > 0:",
 	}, {
 		"whoever is joined last writes the group", "summary.go",
-		"(out.entries[g].value == nil || out.entries[g].stamp.compare(&e.stamp) < 0)", "true",
+		"case c[0].stamp.compare(&d[0].stamp) < 0:", "case true:",
 	}, {
 		"final statuses are not final", "lifecycle.go",
 		"return !l.States[i].Final", "return true",
@@ -56,10 +56,10 @@ var mutants = []mutant{
 		"l.compareLookups(&a, &b) < 0", "l.compareLookups(&a, &b) > 0",
 	}, {
 		"what superseded claims wrote is kept", "summary.go",
-		"claims[i].entries[g] = entry{}", "_ = g",
+		"claims[i].entries = slices.DeleteFunc(slices.Clone(claims[i].entries), written)", "_ = written",
 	}, {
 		"pruning forgets too much", "summary.go",
-		"if claims[j].entries[g].value != nil {", "if true {",
+		"return claims[j].entry(e.group) != nil", "return true",
 	}, {
 		"reachability is not transitive", "lifecycle.go",
 		"l.reach[i] |= l.reach[k]", "_ = k",
