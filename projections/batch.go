@@ -43,6 +43,7 @@ type attempt struct {
 	missing map[Position]bool // to be read from the log before the next try
 
 	items    []item
+	spare    [][]work
 	base     int64           // entities with greater numbers are new
 	parked   map[int]*Parked // by fact
 	delta    lifecycle.Digest

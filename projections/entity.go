@@ -26,10 +26,10 @@ type folded struct {
 	digest  lifecycle.Digest
 }
 
-// observeEntity writes the timeline rows of one entity, and says what there is to fold. The items are sorted by observation, and by
+// observeEntity writes the timeline rows of one entity, and notes in w, which is empty, what there is to fold. The items are sorted by observation, and by
 // which delivery counts first.
-func (a *attempt) observeEntity(items []item) (w work, err error) {
-	w = work{items: items, fresh: items[0].num > a.base}
+func (a *attempt) observeEntity(w *work, items []item) (err error) {
+	w.items, w.fresh = items, items[0].num > a.base
 	defer func() {
 		if p := recover(); p != nil {
 			w.panicked = p
@@ -37,7 +37,7 @@ func (a *attempt) observeEntity(items []item) (w work, err error) {
 	}()
 	if !w.fresh {
 		if w.old, err = a.w.load(items[0].num); err != nil {
-			return w, err
+			return err
 		}
 	}
 	anew := false
@@ -50,7 +50,7 @@ func (a *attempt) observeEntity(items []item) (w work, err error) {
 		start = end
 		outcome, err := a.observe(&w.old, run)
 		if err != nil {
-			return w, err
+			return err
 		}
 		a.repeated += len(run)
 		switch outcome {
@@ -69,7 +69,7 @@ func (a *attempt) observeEntity(items []item) (w work, err error) {
 		w.joins = nil
 		w.f, w.done, err = a.foldAnew(&w.old, items)
 	}
-	return w, err
+	return err
 }
 
 // load reads an entity that is in the file.
@@ -92,8 +92,8 @@ func (w *writer) load(num int64) (stored, error) {
 	return s, err
 }
 
-// foldOnto joins observations to what is stored.
-func foldOnto(old *stored, joins []*item) (f folded, err error) {
+// foldOnto joins observations to what is stored. The summary is encoded into space, which may be nil.
+func foldOnto(old *stored, joins []*item, space []byte) (f folded, err error) {
 	var sum lifecycle.Summary
 	if old.summary != nil {
 		if sum, err = lifecycle.DecodeSummary(old.summary); err != nil {
@@ -104,11 +104,11 @@ func foldOnto(old *stored, joins []*item) (f folded, err error) {
 	for _, it := range joins {
 		sum = l.Join(sum, l.Observe(it.obs))
 	}
-	return finish(l, joins[0].obs.Entity, sum), nil
+	return finish(l, joins[0].obs.Entity, sum, space), nil
 }
 
-func finish(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary) folded {
-	f := folded{summary: sum, state: l.State(sum), encoded: sum.AppendBinary(nil)}
+func finish(l *lifecycle.Lifecycle, e lifecycle.Entity, sum lifecycle.Summary, space []byte) folded {
+	f := folded{summary: sum, state: l.State(sum), encoded: sum.AppendBinary(space[:0])}
 	f.digest = lifecycle.DigestOf(e, f.encoded)
 	return f
 }
@@ -142,7 +142,7 @@ func (a *attempt) isolate(items []item, panicked any) error {
 func foldOne(base *stored, it *item) (f folded, panicked any) {
 	defer func() { panicked = recover() }()
 	it.kind.lc.Label(it.obs.Status)
-	f, err := foldOnto(base, []*item{it})
+	f, err := foldOnto(base, []*item{it}, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -199,7 +199,7 @@ func (a *attempt) foldAnew(old *stored, items []item) (f folded, ok bool, err er
 	}
 	l := items[0].kind.lc
 	sum, _ := l.Fold(all) // a panic refuses the entity's items; see guarded
-	return finish(l, entity, sum), true, nil
+	return finish(l, entity, sum, nil), true, nil
 }
 
 // readHistory reads from the log what the last try missed.

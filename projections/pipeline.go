@@ -14,6 +14,17 @@ type work struct {
 	done     bool // f is there
 	err      error
 	panicked any
+	space    []byte // for the encoded summary; of an earlier entity
+}
+
+// reset empties w but for the space that it brings along.
+func (w *work) reset() {
+	space, joins := w.space, w.joins
+	if cap(w.f.encoded) > cap(space) {
+		space = w.f.encoded
+	}
+	clear(joins)
+	*w = work{space: space, joins: joins[:0]}
 }
 
 // fold is pure but for w itself.
@@ -24,7 +35,7 @@ func (w *work) fold() {
 		}
 	}()
 	if len(w.joins) > 0 && w.panicked == nil {
-		w.f, w.err = foldOnto(&w.old, w.joins)
+		w.f, w.err = foldOnto(&w.old, w.joins, w.space)
 		w.done = w.err == nil
 	}
 }
@@ -51,17 +62,16 @@ func (a *attempt) entities() (err error) {
 		}
 	}()
 	for start := 0; start < len(a.items); {
-		c := make([]work, 0, chunk)
+		c := a.chunk()
 		for start < len(a.items) && len(c) < chunk {
 			end := start + 1
 			for end < len(a.items) && a.items[end].num == a.items[start].num {
 				end++
 			}
-			w, err := a.observeEntity(a.items[start:end])
-			if err != nil {
+			c = c[:len(c)+1]
+			if err := a.observeEntity(&c[len(c)-1], a.items[start:end]); err != nil {
 				return err
 			}
-			c = append(c, w)
 			start = end
 		}
 		folding <- c
@@ -75,8 +85,24 @@ func (a *attempt) entities() (err error) {
 	return nil
 }
 
+// chunk returns an empty chunk, of those that have passed through if there is one: an entity's work is large, and what it
+// had to allocate serves the next.
+func (a *attempt) chunk() []work {
+	last := len(a.spare) - 1
+	if last < 0 {
+		return make([]work, 0, chunk)
+	}
+	c := a.spare[last]
+	a.spare = a.spare[:last]
+	for i := range c {
+		c[i].reset()
+	}
+	return c[:0]
+}
+
 // finish writes the rows of entities that are folded.
 func (a *attempt) finish(c []work) error {
+	defer func() { a.spare = append(a.spare, c) }()
 	for i := range c {
 		w := &c[i]
 		switch {

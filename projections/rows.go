@@ -94,13 +94,19 @@ func objectPlace(encoded, object []byte) (at, length driver.Value, err error) {
 	if object == nil {
 		return nil, nil, nil
 	}
-	var prefix [binary.MaxVarintLen64]byte
-	n := binary.PutUvarint(prefix[:], uint64(len(object)))
-	i := bytes.Index(encoded, append(prefix[:n:n], object...))
-	if i < 0 {
-		return nil, nil, errors.New("the state's object is not a part of the summary: the fold and the store do not fit together")
+	var space [binary.MaxVarintLen64]byte
+	prefix := space[:binary.PutUvarint(space[:], uint64(len(object)))]
+	for from := 0; ; {
+		i := bytes.Index(encoded[from:], object)
+		if i < 0 {
+			return nil, nil, errors.New("the state's object is not a part of the summary: the fold and the store do not fit together")
+		}
+		i += from
+		if bytes.HasSuffix(encoded[:i], prefix) {
+			return int64(i + 1), int64(len(object)), nil
+		}
+		from = i + 1
 	}
-	return int64(i + n + 1), int64(len(object)), nil
 }
 
 // storeAnomalies makes the anomalies of the state what they should be; those of differing bodies are kept elsewhere.

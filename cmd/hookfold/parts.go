@@ -37,9 +37,19 @@ const (
 	subscriberClose = time.Second
 )
 
-// window is how many records of one partition are in flight at once. It bounds the size of a transaction while catching
-// up, and with it how much is read again after a crash.
-const window = 5_000
+// What a worker holds in memory. The window is how many records of one partition are in flight at once: it bounds the size
+// of a transaction while catching up, and how much is read again after a crash. Each costs some kilobytes until its
+// transaction is through; larger transactions have not been seen to cost less for a record.
+const (
+	window     = 700
+	aheadCount = 4 * window // records read ahead, of all partitions
+	aheadBytes = 8 << 20
+	cacheBytes = 32 << 20 // of SQLite's pages
+)
+
+// linger is how long a delivery waits for others to share its produce request: little beside a sync of the log, and with
+// many deliveries at once fewer, larger requests.
+const linger = time.Millisecond
 
 // kafkaConfig is how the configuration reaches Kafka.
 func kafkaConfig(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (kafka.Config, error) {
@@ -157,7 +167,7 @@ func (p *process) addIngest(kc kafka.Config) (net.Listener, error) {
 	c := p.config
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
 		Config: kc, Marshaler: worker.Marshaler(), DeliveryTimeout: max(c.Deadline, minDelivery), MaxMessageBytes: int32(c.BodyLimit + envelopeRoom),
-		CloseTimeout: publisherClose,
+		Linger: linger, CloseTimeout: publisherClose,
 	})
 	if err != nil {
 		return nil, err
@@ -212,14 +222,16 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 	}
 	store, err := projections.Open(ctx, projections.Config{
 		Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, History: worker.History(reader, c.Topic, decoder),
-		Logger: p.log, Registerer: p.registry,
+		CacheBytes: cacheBytes,
+		Logger:     p.log, Registerer: p.registry,
 	})
 	if err != nil {
 		return nil, staleStore(ctx, reader, c.Topic, err)
 	}
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{
-		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window, CloseTimeout: subscriberClose,
+		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window,
+		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)
 		},

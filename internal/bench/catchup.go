@@ -86,7 +86,7 @@ func (b *bed) work(p program) (r result, u usage, err error) {
 func (b *bed) follow(metrics string) (result, error) {
 	var w stopwatch
 	first := 0
-	for began := time.Now(); time.Since(began) < catchUpLimit; time.Sleep(20 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < catchUpLimit; time.Sleep(100 * time.Millisecond) {
 		n, err := folded(metrics)
 		switch {
 		case err != nil:

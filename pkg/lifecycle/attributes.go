@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"strconv"
 	"time"
+	"unsafe"
 )
 
 // Attributes are the facts of an observation beside its status, in groups that are written together: of each group the
@@ -19,7 +20,7 @@ type Attributes struct {
 	Failure      *Failure
 	Subject      *Subject
 	// Object is the provider's object as JSON, credentials taken out; nil where the event does not carry it (a thin
-	// event). Not copied.
+	// event). Not copied, so it must not be changed afterwards.
 	Object []byte
 }
 
@@ -130,7 +131,7 @@ func (o *Observation) flatten(at stamp) []entry {
 		write(groupMode, string(o.Mode))
 	}
 	if a.Object != nil {
-		write(groupObject, string(a.Object))
+		write(groupObject, unsafe.String(unsafe.SliceData(a.Object), len(a.Object)))
 	}
 	return entries
 }
