@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 
 	"github.com/hookfold/hookfold/internal/config"
@@ -126,6 +127,7 @@ func (cmd *verifyCmd) ask(w *world, c *config.Config, connections []lookup.Conne
 		q.stale[d.Entity] = true
 	}
 	if err := q.all(w.ctx, entities); err != nil {
+		w.printAppended(w.stderr, q.out)
 		return nil, err
 	}
 	for _, f := range q.out.Findings {
@@ -133,7 +135,7 @@ func (cmd *verifyCmd) ask(w *world, c *config.Config, connections []lookup.Conne
 			continue
 		}
 		if err := w.awaitFold(c, lifecycle.Entity{Connection: f.Connection, Kind: f.Kind, ID: f.ID}, f.Observation); err != nil {
-			w.printAppended(q.out)
+			w.printAppended(w.stderr, q.out)
 			return nil, err
 		}
 	}
@@ -271,14 +273,14 @@ func (w *world) printAsked(a *asked) {
 	for _, s := range a.Stopped {
 		w.say(w.stdout, "  %s was not asked to the end: %s\n", s.Connection, s.Why)
 	}
-	w.printAppended(a)
+	w.printAppended(w.stdout, a)
 }
 
 // printAppended says what was appended to the log.
-func (w *world) printAppended(a *asked) {
+func (w *world) printAppended(to io.Writer, a *asked) {
 	for _, f := range a.Findings {
 		if f.Observation != "" {
-			w.say(w.stdout, "Appended %s for %s %s/%s.\n", f.Observation, f.Connection, f.Kind, f.ID)
+			w.say(to, "Appended %s for %s %s/%s.\n", f.Observation, f.Connection, f.Kind, f.ID)
 		}
 	}
 }
