@@ -172,7 +172,7 @@ func (f *folder) try(b *built, base lifecycle.Summary, records []record) (panick
 		b.differ(o.ID, o.Fingerprint, records[start+1:end])
 		start = end
 	}
-	b.f = finish(b.lc, b.entity, sum)
+	b.f = finish(b.lc, b.entity, sum, nil)
 	return nil, nil
 }
 

@@ -93,6 +93,20 @@ func (r *Reader) Claims(e lifecycle.Entity, word string) (known, claimed bool, e
 	return known, claimed, err
 }
 
+// IDs returns the ids of the entities of a connection, provider and kind that come after an id, ascending, at most n; the empty
+// id comes before all.
+func (r *Reader) IDs(ctx context.Context, connection, provider, kind, after string, n int) (out []string, err error) {
+	err = r.c.query(`SELECT e.id FROM kinds k CROSS JOIN entities e ON e.kind = k.num AND e.id > ?
+		WHERE k.connection = ? AND k.provider = ? AND k.kind = ? ORDER BY e.id LIMIT ?`, func(row []driver.Value) error {
+		out = append(out, text(row[0]))
+		return ctx.Err()
+	}, after, connection, provider, kind, int64(n))
+	if err != nil {
+		return nil, explain(r.path, "reading", err)
+	}
+	return out, nil
+}
+
 // Brief is what the views say of where an entity stands.
 type Brief struct {
 	Status         lifecycle.Status

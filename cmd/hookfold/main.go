@@ -42,7 +42,7 @@ type cli struct {
 	Explain  explainCmd  `cmd:"" help:"Why is this entity in this state?"`
 	Prove    proveCmd    `cmd:"" help:"Would any other order have given another state?"`
 	Rebuild  rebuildCmd  `cmd:"" help:"State again from the log."`
-	Verify   verifyCmd   `cmd:"" help:"Is the state what the log says?"`
+	Verify   verifyCmd   `cmd:"" help:"Is the state what the log says, and what the providers say?"`
 	Diff     diffCmd     `cmd:"" help:"What differs between two stores?"`
 	Parked   parkedCmd   `cmd:"" help:"Records that could not be folded: list, show, retry."`
 	Lookup   lookupCmd   `cmd:"" help:"Ask the provider for one entity now; sweep the overdue ones."`

@@ -5,15 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/hookfold/hookfold/projections"
 	"github.com/hookfold/hookfold/worker"
+	"github.com/hookfold/hookfold/worker/lookup"
 	"github.com/hookfold/hookfold/worker/rebuild"
 )
 
 type verifyCmd struct {
 	Signatures bool   `help:"Also verify the signature of every recorded delivery again."`
+	Against    bool   `name:"against-provider" help:"Also ask the providers' APIs, and compare their statuses with the store's."`
+	Sample     *int   `help:"How many entities to ask for, drawn at random; 0 takes all (100)." placeholder:"N"`
+	Only       string `name:"connection" help:"Ask for entities of this connection only." placeholder:"NAME"`
+	Repair     bool   `help:"Append the answers that differ to the log, from which workers fold them into the store."`
 	Memory     string `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
 }
 
@@ -21,6 +27,7 @@ type verifyCmd struct {
 type verified struct {
 	Comparison *comparison `json:"comparison"`
 	Signatures *signatures `json:"signatures,omitempty"`
+	Provider   *asked      `json:"provider,omitempty"`
 }
 
 type signatures struct {
@@ -46,8 +53,11 @@ type badSignature struct {
 //	log ─▶ fold ─▶ a file that is removed again ─┐
 //	DATA/projections.db ─────────────────────────┴▶ the same?
 //
-// Nothing is written to the store or to the log. It exits with 3 where they differ.
+// Nothing is written to the store, and to the log only what --repair appends. It exits with 3 where they differ.
 func (cmd *verifyCmd) Run(w *world) (err error) {
+	if err := cmd.check(); err != nil {
+		return err
+	}
 	memory, err := parseMemory(cmd.Memory)
 	if err != nil {
 		return err
@@ -57,20 +67,37 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	var connections []lookup.Connection
+	if cmd.Against {
+		if connections, err = cmd.askable(r.config); err != nil {
+			return err
+		}
+	}
 	limitMemory(memory)
+	most := named
+	if cmd.Repair {
+		most = math.MaxInt // none of them is to be repaired by an answer
+	}
 	store := storePath(r.config)
 	found, err := r.log.Verify(w.ctx, store, rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger},
 		Progress:      w.building(),
 	}, projections.Config{
 		Topic: r.config.Topic, Lifecycles: r.lifecycles, History: worker.History(r.log.Reader, r.config.Topic, r.log.Decoder), Logger: w.logger,
-	}, named)
+	}, most)
 	if err != nil {
 		return err
 	}
+	stale := found.Differences
+	found.Differences = stale[:min(len(stale), named)]
 	out := &verified{Comparison: describeComparison(found)}
 	if cmd.Signatures {
 		if out.Signatures, err = r.signatures(w); err != nil {
+			return err
+		}
+	}
+	if cmd.Against {
+		if out.Provider, err = cmd.ask(w, r.config, connections, stale); err != nil {
 			return err
 		}
 	}
@@ -79,6 +106,10 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 	} else {
 		w.printComparison(out.Comparison, "the store", "the log")
 		w.printSignatures(out.Signatures)
+		w.printAsked(out.Provider)
+	}
+	if cmd.Repair && out.Comparison.Count > 0 {
+		w.say(w.stderr, "hookfold: the store is not what the log says: run hookfold rebuild, which nothing that is appended can stand in for\n")
 	}
 	switch {
 	case err != nil:
@@ -88,7 +119,7 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 	case out.Signatures != nil && out.Signatures.FailedCount > 0:
 		return different{errors.New(count(int(out.Signatures.FailedCount), "signature") + " did not hold")}
 	}
-	return nil
+	return out.Provider.verdict()
 }
 
 func (r *rebuilding) signatures(w *world) (*signatures, error) {

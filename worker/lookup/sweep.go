@@ -304,27 +304,32 @@ func (a *asker) note(ctx context.Context, key string, at position) error {
 	return a.runner.config.Store.SetNote(ctx, key, string(text))
 }
 
-// page asks for one page, as often as it takes: what is urgent goes first, and faults pass.
-func (a *asker) page(ctx context.Context, q provider.ListQuery) (page provider.Page, err error) {
+// page asks for one page.
+func (a *asker) page(ctx context.Context, q provider.ListQuery) (provider.Page, error) {
+	return patiently(ctx, a, func(ctx context.Context) (provider.Page, error) { return a.conn.Client.List(ctx, q) })
+}
+
+// patiently makes a request as often as it takes: what is urgent goes first, and faults pass.
+func patiently[T any](ctx context.Context, a *asker, request func(context.Context) (T, error)) (answer T, err error) {
 	for attempt := 0; ; attempt++ {
 		if err := a.token(ctx); err != nil {
-			return page, err
+			return answer, err
 		}
-		page, err = through(ctx, a, func(ctx context.Context) (provider.Page, error) { return a.conn.Client.List(ctx, q) })
+		answer, err = through(ctx, a, request)
 		now := time.Now()
 		var wait time.Duration
-		switch classOf(err) {
-		case provider.Unavailable:
+		switch {
+		case errors.Is(err, errStopped):
+			return answer, err
+		case classOf(err) == provider.Unavailable:
 			wait = max(time.Until(backoff(attempt, now)), retryAfter(err))
-		case provider.RateLimited:
+		case classOf(err) == provider.RateLimited:
 			wait = a.limited(ctx, err, now)
-		case provider.Unauthorized:
-			return page, err
 		default:
-			return page, err
+			return answer, err
 		}
 		if attempt >= breakerFailures || !sleep(ctx, wait) {
-			return page, errors.Join(err, ctx.Err())
+			return answer, errors.Join(err, ctx.Err())
 		}
 	}
 }

@@ -45,6 +45,10 @@ func (acme) Lifecycles() []lifecycle.Definition {
 		}},
 		{Provider: "acme", Kind: "transfer", Family: lifecycle.Payment, States: states},
 		{Provider: "acme", Kind: "unsigned", Family: lifecycle.Payment, States: states, WantsSigned: true},
+		{Provider: "acme", Kind: "wallet", Family: lifecycle.Account, States: []lifecycle.State{
+			{Word: "active", Status: lifecycle.Active, Next: []string{"blocked"}},
+			{Word: "blocked", Status: lifecycle.Blocked, Next: []string{"active"}},
+		}},
 	}
 }
 
@@ -156,7 +160,7 @@ func (a *api) Kinds() (fetch, list []string) {
 	if a.list != nil {
 		list = []string{"transfer"}
 	}
-	return []string{"transfer", "unsigned"}, list
+	return []string{"transfer", "unsigned", "wallet"}, list
 }
 
 func (a *api) Limit() provider.Limit { return provider.Limit{PerSecond: 10, Burst: 5} }
