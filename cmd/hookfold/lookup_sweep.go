@@ -84,9 +84,6 @@ func (w *world) saySwept(r *sweptReport) error {
 	lists := "it has no lists"
 	if len(r.Lists) > 0 {
 		lists = fmt.Sprintf("%s in the lists of %s, %d of them new", count(r.Listed, "entity"), strings.Join(r.Lists, ", "), r.Missing)
-		if r.Listed != 1 {
-			lists = strings.Replace(lists, "entitys", "entities", 1)
-		}
 	}
 	w.say(w.stdout, "%s: %s; %d overdue; %s\n", r.Connection, lists, r.Overdue, count(r.Asked, "look-up"))
 	return nil
