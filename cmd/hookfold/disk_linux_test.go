@@ -20,7 +20,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(data, unix.MNT_DETACH)) })
 	file := filepath.Join(dir, "hookfold.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("connections: [{name: devengo-live, provider: devengo, secrets: ["+testSecret+"]}]\ndeadline: 1s\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("connections: [{name: devengo-live, provider: devengo, secrets: ["+testSecret+"]}]\ndeadline: 3s\n"), 0o600))
 	up := inProcess(t, "up", "--config", file, "--data", data, "--output", "json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--brokers", "127.0.0.1:0")
 	untilReady(t, text(up, "admin"))
 	require.Equal(t, 200, post(t, text(up, "url"), "acc_1"))
