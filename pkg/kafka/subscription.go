@@ -359,9 +359,10 @@ func (s *subscription) revoked(ctx context.Context, ids []int32) {
 	if s.cfg.OnRevoking != nil {
 		s.cfg.OnRevoking(ctx, s.topic, ids)
 	}
+	began := time.Now()
 	if left := s.waitIdle(ps, s.cfg.RevokeTimeout); left > 0 {
 		s.cfg.Logger.Warn("kafka: handing partitions over with messages still in handlers; these are delivered again to the next owner",
-			"topic", s.topic, "partitions", ids, "waited", s.cfg.RevokeTimeout)
+			"topic", s.topic, "partitions", ids, "waited", time.Since(began))
 	}
 	s.commit(ps)
 	s.remove(ids)
@@ -393,16 +394,28 @@ func (s *subscription) lost(ctx context.Context, ids []int32) {
 func (s *subscription) waitIdle(ps []*partition, limit time.Duration) (left int) {
 	t := time.NewTimer(limit)
 	defer t.Stop()
-	for i, p := range ps {
+	for _, p := range ps {
 		select {
 		case <-p.idle:
 		case <-t.C:
-			return len(ps) - i
+			return busy(ps)
 		case <-s.killed:
-			return len(ps) - i
+			return busy(ps)
 		}
 	}
 	return 0
+}
+
+// busy counts the partitions with something in flight. A wait can end for two reasons at once, so it is looked at again.
+func busy(ps []*partition) (n int) {
+	for _, p := range ps {
+		select {
+		case <-p.idle:
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 // end brings everything down in order, once closing has begun.
