@@ -78,17 +78,15 @@ func (o *Observation) Time() time.Time {
 	return o.Occurred
 }
 
-// earlier says whether o, rather than p, is the delivery that counts of two that share an ID: the one recorded first,
-// then the one with the smaller fingerprint. It is a total order on differing deliveries, so the choice is free of order.
-func (o *Observation) earlier(p *Observation) bool {
+// Supersedes says whether o, rather than p, is the delivery that counts of two that share an ID and an entity: the one
+// recorded first, then the one with the smaller fingerprint. It is a total order on differing deliveries, so the choice is
+// free of order.
+func (o *Observation) Supersedes(p *Observation) bool {
 	if c := o.Recorded.Compare(p.Recorded); c != 0 {
 		return c < 0
 	}
 	return bytes.Compare(o.Fingerprint[:], p.Fingerprint[:]) < 0
 }
-
-// Supersedes says whether delivery o counts rather than p, where both carry the same ID for the same entity.
-func (o *Observation) Supersedes(p *Observation) bool { return o.earlier(p) }
 
 // Provider is the name of the provider that the observation comes from: the part of Type before the first dot.
 func (o *Observation) Provider() string {

@@ -230,9 +230,9 @@ func Dedupe(observations []Observation) ([]Observation, []Differing) {
 		switch {
 		case a.ID != b.ID:
 			return strings.Compare(a.ID, b.ID)
-		case a.earlier(&b):
+		case a.Supersedes(&b):
 			return -1
-		case b.earlier(&a):
+		case b.Supersedes(&a):
 			return 1
 		default:
 			return 0
