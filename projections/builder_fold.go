@@ -160,7 +160,7 @@ func (f *folder) try(b *built, base lifecycle.Summary, records []record) (panick
 		if err != nil {
 			return nil, err
 		}
-		one, err := lifecycle.DecodeSummary(encoded)
+		one, err := lifecycle.ViewSummary(encoded)
 		if err != nil {
 			return nil, err
 		}
