@@ -47,10 +47,6 @@ const (
 	cacheBytes = 32 << 20 // of SQLite's pages
 )
 
-// linger is how long a delivery waits for others to share its produce request: little beside a sync of the log, and with
-// many deliveries at once fewer, larger requests.
-const linger = time.Millisecond
-
 // kafkaConfig is how the configuration reaches Kafka.
 func kafkaConfig(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (kafka.Config, error) {
 	kc := kafka.Config{Brokers: c.Brokers, ClientID: "hookfold", Logger: log, Registerer: reg}
@@ -167,7 +163,7 @@ func (p *process) addIngest(kc kafka.Config) (net.Listener, error) {
 	c := p.config
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
 		Config: kc, Marshaler: worker.Marshaler(), DeliveryTimeout: max(c.Deadline, minDelivery), MaxMessageBytes: int32(c.BodyLimit + envelopeRoom),
-		Linger: linger, CloseTimeout: publisherClose,
+		CloseTimeout: publisherClose,
 	})
 	if err != nil {
 		return nil, err
