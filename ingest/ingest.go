@@ -87,6 +87,7 @@ type Handler struct {
 type endpoint struct {
 	Connection
 	verifier provider.Verifier
+	recorded recordedMetrics
 }
 
 // New returns a handler. It fails where a connection cannot be verified, naming each that cannot.
@@ -114,6 +115,10 @@ func New(c Config) (*Handler, error) {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	var err error
+	if h.metrics, err = newMetrics(c.Registerer); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, conn := range c.Connections {
 		v, err := conn.Provider.Verifier(conn.Connection)
@@ -121,13 +126,9 @@ func New(c Config) (*Handler, error) {
 			errs = append(errs, fmt.Errorf("connection %s: %w", conn.Name, err))
 			continue
 		}
-		h.connections[conn.Name] = &endpoint{conn, v}
+		h.connections[conn.Name] = &endpoint{conn, v, h.metrics.recorded(conn.Name)}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	var err error
-	if h.metrics, err = newMetrics(c.Registerer); err != nil {
 		return nil, err
 	}
 	h.mux.HandleFunc("POST /webhooks/{connection}", h.deliver)
@@ -191,8 +192,9 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, name, unavailable, http.StatusServiceUnavailable, "not recorded, deliver again later")
 		return
 	}
-	h.answer(w, name, recorded, http.StatusOK, "recorded")
-	h.metrics.observe(name, len(body), h.now().Sub(received))
+	// There is nothing to say to a provider but the status, and a text would cost as much as the verification.
+	w.WriteHeader(http.StatusOK)
+	conn.recorded.observe(len(body), h.now().Sub(received))
 }
 
 // read returns the whole body, or an *http.MaxBytesError where it is over the limit.
@@ -200,12 +202,11 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.maxBody {
 		return nil, &http.MaxBytesError{Limit: h.maxBody}
 	}
-	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
 	if r.ContentLength < 0 {
-		return io.ReadAll(limited)
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
 	}
-	body := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(limited, body)
+	body := make([]byte, r.ContentLength) // the server gives no more than this
+	_, err := io.ReadFull(r.Body, body)
 	return body, err
 }
 

@@ -142,8 +142,16 @@ func (e *Event) Clone() Event {
 // Printable says whether a string can stand in an attribute: valid UTF-8 without control characters, at most
 // MaxAttribute bytes. The empty string is printable.
 func Printable(s string) bool {
-	if len(s) > MaxAttribute || !utf8.ValidString(s) {
+	if len(s) > MaxAttribute {
 		return false
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+		case c < ' ' || c == 0x7f:
+			return false
+		}
+	}
+	return true
 }

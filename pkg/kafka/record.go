@@ -22,36 +22,20 @@ type Record struct {
 	Timestamp time.Time
 }
 
-// Header is one record header.
-type Header struct {
-	Key   string
-	Value []byte
-}
+// Header is one record header: a Key string and a Value []byte. It is the client's own type, since a copy of every header of every record
+// would be a cost without a use; a marshaler needs no import for it.
+type Header = kgo.RecordHeader
 
 func fromClient(r *kgo.Record) Record {
-	rec := Record{
+	return Record{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-		Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
+		Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 	}
-	if len(r.Headers) > 0 {
-		rec.Headers = make([]Header, len(r.Headers))
-		for i, h := range r.Headers {
-			rec.Headers[i] = Header(h)
-		}
-	}
-	return rec
 }
 
 func (r Record) toClient(topic string) *kgo.Record {
 	if r.Topic == "" {
 		r.Topic = topic
 	}
-	rec := &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
-	if len(r.Headers) > 0 {
-		rec.Headers = make([]kgo.RecordHeader, len(r.Headers))
-		for i, h := range r.Headers {
-			rec.Headers[i] = kgo.RecordHeader(h)
-		}
-	}
-	return rec
+	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
 }
