@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,8 +23,7 @@ type Record struct {
 	Timestamp time.Time
 }
 
-// Header is one record header: a Key string and a Value []byte. It is the client's own type, since a copy of every header of every record
-// would be a cost without a use; a marshaler needs no import for it.
+// Header is one record header. It is the client's own type, a Key and a Value, so that headers need not be copied.
 type Header = kgo.RecordHeader
 
 func fromClient(r *kgo.Record) Record {
@@ -37,5 +37,5 @@ func (r Record) toClient(topic string) *kgo.Record {
 	if r.Topic == "" {
 		r.Topic = topic
 	}
-	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
+	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: slices.Clip(r.Headers), Timestamp: r.Timestamp}
 }
