@@ -7,7 +7,7 @@
 // nobody can understand is recorded like any other; the worker parks it.
 //
 // The package parses no more than the envelope and the key need, keeps no database and asks nobody. It depends on the
-// log only through a Watermill publisher that returns when the record is safe, or when the message's context ends.
+// log only through a function that returns when the record is safe, or when its context ends.
 package ingest
 
 import (
@@ -21,9 +21,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/provider"
 )
 
@@ -51,11 +51,12 @@ type Connection struct {
 // BasicAuth are HTTP Basic credentials.
 type BasicAuth struct{ Username, Password string }
 
-// Config is what a Handler needs. Publisher, Topic and Connections must be set.
+// Config is what a Handler needs. Connections and Append must be set.
 type Config struct {
 	Connections []Connection
-	Publisher   message.Publisher
-	Topic       string
+	// Append appends a valid event to the log. It returns nil only once the event is safe there, and an error when the context ends
+	// before. It must be safe for concurrent use.
+	Append func(context.Context, *event.Event) error
 	// MaxBody is the largest body in bytes; 0 is DefaultMaxBody.
 	MaxBody int64
 	// Deadline is how long the log may take to confirm; 0 is DefaultDeadline.
@@ -74,8 +75,7 @@ type Config struct {
 type Handler struct {
 	mux         *http.ServeMux
 	connections map[string]*endpoint
-	publisher   message.Publisher
-	topic       string
+	append      func(context.Context, *event.Event) error
 	maxBody     int64
 	deadline    time.Duration
 	proxies     []netip.Prefix
@@ -95,8 +95,7 @@ func New(c Config) (*Handler, error) {
 	h := &Handler{
 		mux:         http.NewServeMux(),
 		connections: make(map[string]*endpoint, len(c.Connections)),
-		publisher:   c.Publisher,
-		topic:       c.Topic,
+		append:      c.Append,
 		maxBody:     c.MaxBody,
 		deadline:    c.Deadline,
 		proxies:     c.TrustedProxies,
@@ -215,15 +214,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // the provider's next attempt is the same observation.
 func (h *Handler) record(ctx context.Context, conn *endpoint, d *provider.Delivery, evidence provider.Evidence) error {
 	e := envelope(conn.Provider, d, evidence)
-	m, err := e.Message()
-	if err != nil {
-		return err
-	}
 	// A provider that hangs up has still delivered: the append goes on without it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.deadline)
 	defer cancel()
-	m.SetContext(ctx)
-	return h.publisher.Publish(h.topic, m)
+	return h.append(ctx, &e)
 }
 
 func (h *Handler) answer(w http.ResponseWriter, connection string, o outcome, status int, text string) {

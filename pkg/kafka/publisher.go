@@ -126,27 +126,40 @@ func (p *Publisher) Publish(topic string, msgs ...*message.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
+	recs := make([]Record, len(msgs))
+	for i, msg := range msgs {
+		var err error
+		if recs[i], err = p.cfg.Marshaler.Marshal(topic, msg); err != nil {
+			return &PublishError{Topic: topic, Total: len(msgs), Failed: indexes(len(msgs)), Err: fmt.Errorf("marshal message %d: %w", i, err)}
+		}
+	}
+	return p.append(topic, recs, func(i int) context.Context { return msgs[i].Context() })
+}
+
+// Append is Publish for who has records: no message is made, and no marshaler asked. The context bounds the wait for all of them. The
+// records' bytes must not be changed any more, also after it has returned with an error.
+func (p *Publisher) Append(ctx context.Context, topic string, recs ...Record) error {
+	return p.append(topic, recs, func(int) context.Context { return ctx })
+}
+
+func (p *Publisher) append(topic string, recs []Record, contextOf func(int) context.Context) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.closed {
-		return &PublishError{Topic: topic, Total: len(msgs), Failed: indexes(len(msgs)), Err: ErrClosed}
+		return &PublishError{Topic: topic, Total: len(recs), Failed: indexes(len(recs)), Err: ErrClosed}
 	}
-	sends := make([]*send, len(msgs))
+	sends := make([]*send, len(recs))
 	begun := time.Now()
-	for i, msg := range msgs {
-		rec, err := p.cfg.Marshaler.Marshal(topic, msg)
-		if err != nil {
-			return &PublishError{Topic: topic, Total: len(msgs), Failed: indexes(len(msgs)), Err: fmt.Errorf("marshal message %d: %w", i, err)}
-		}
+	for i, rec := range recs {
 		sends[i] = &send{rec: rec.toClient(topic), begun: begun, ended: make(chan error, 1)}
 		if p.cfg.TracerProvider != nil {
-			sends[i].rec.Context = context.WithoutCancel(msg.Context())
+			sends[i].rec.Context = context.WithoutCancel(contextOf(i))
 		}
 	}
 	p.groups.add(sends...)
 	var failed *PublishError
 	for i, s := range sends {
-		if err := s.wait(msgs[i].Context()); err != nil {
+		if err := s.wait(contextOf(i)); err != nil {
 			if failed == nil {
 				failed = &PublishError{Topic: topic, Total: len(sends), Err: err}
 			}
