@@ -14,8 +14,14 @@ const (
 	// groupsUnderWay is how many groups are with the brokers at once. One would leave the brokers idle while the next is gathered;
 	// many would be small, and each has its cost.
 	groupsUnderWay = 2
-	// groupPatience is how long a group keeps its place while others wait. Nothing that keeps up takes as long.
-	groupPatience = 10 * time.Millisecond
+	// groupSlow is what a group takes at least for it to have the brokers for itself: where they wait for a disk, a request's cost is the
+	// same whatever is in it, so that fewer and larger ones are better.
+	groupSlow = 5 * time.Millisecond
+	// A group keeps its place for patienceFactor times as long as groups usually take, within these bounds. Then it is not it that
+	// others wait for, but one partition's broker.
+	patienceFactor = 4
+	patienceLeast  = 10 * time.Millisecond
+	patienceMost   = 250 * time.Millisecond
 )
 
 // send is one record on its way to the brokers.
@@ -44,8 +50,7 @@ func (s *send) wait(ctx context.Context) error {
 }
 
 // groups hands records to the client in groups: while some are under way, records gather for the next. A record waits only
-// where others are under way, and a group that takes long, be it for a slow disk or for one of several
-// brokers, holds up the others no longer than groupPatience.
+// where others are under way, and a group that takes far longer than groups do, for one of several brokers, does not hold up the others.
 type groups struct {
 	give func(*send)
 	wake chan struct{} // of capacity one: there may be something to hand over
@@ -54,6 +59,7 @@ type groups struct {
 	mu       sync.Mutex
 	waiting  []*send
 	underWay int
+	usual    time.Duration // that a group takes, lately
 	closing  bool
 	closed   bool
 }
@@ -84,7 +90,11 @@ func (g *groups) add(sends ...*send) {
 }
 
 func (g *groups) readyLocked() bool {
-	return len(g.waiting) > 0 && g.underWay < groupsUnderWay
+	places := groupsUnderWay
+	if g.usual > groupSlow {
+		places = 1
+	}
+	return len(g.waiting) > 0 && g.underWay < places
 }
 
 func (g *groups) signal() {
@@ -100,7 +110,7 @@ func (g *groups) run() {
 	for range g.wake {
 		for {
 			runtime.Gosched() // whoever is about to add a record does so first
-			more, last := g.take(sends[:0])
+			more, patience, last := g.take(sends[:0])
 			if last {
 				return
 			}
@@ -108,9 +118,9 @@ func (g *groups) run() {
 				break
 			}
 			sends = more
-			one := &group{of: g}
+			one := &group{of: g, begun: time.Now()}
 			one.open.Store(int64(len(sends)))
-			one.patience = time.AfterFunc(groupPatience, one.leave)
+			one.patience = time.AfterFunc(patience, one.leave)
 			for _, s := range sends {
 				s.group = one
 				g.give(s)
@@ -122,19 +132,19 @@ func (g *groups) run() {
 
 // take gives what waits, if there is a place for another group; spare is where records gather from now on. last says that there will
 // be no more.
-func (g *groups) take(spare []*send) (sends []*send, last bool) {
+func (g *groups) take(spare []*send) (sends []*send, patience time.Duration, last bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.closing && len(g.waiting) == 0:
 		g.closed = true
-		return nil, true
+		return nil, 0, true
 	case !g.closing && !g.readyLocked():
-		return nil, false
+		return nil, 0, false
 	}
 	sends, g.waiting = g.waiting, spare
 	g.underWay++
-	return sends, false
+	return sends, min(max(patienceFactor*g.usual, patienceLeast), patienceMost), false
 }
 
 // close hands over what waits, whatever is under way, and fails what is added from then on.
@@ -149,6 +159,7 @@ func (g *groups) close() {
 // group is what was handed over at once.
 type group struct {
 	of       *groups
+	begun    time.Time
 	open     atomic.Int64 // records that have not ended
 	left     atomic.Bool  // its place
 	patience *time.Timer
@@ -156,10 +167,15 @@ type group struct {
 
 // ended is called for each record of the group.
 func (one *group) ended() {
-	if one.open.Add(-1) == 0 {
-		one.patience.Stop()
-		one.leave()
+	if one.open.Add(-1) > 0 {
+		return
 	}
+	one.patience.Stop()
+	g := one.of
+	g.mu.Lock()
+	g.usual += (min(time.Since(one.begun), patienceMost) - g.usual) / 8
+	g.mu.Unlock()
+	one.leave()
 }
 
 // leave makes room for another group, once.
