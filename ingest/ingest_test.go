@@ -155,7 +155,8 @@ func TestAnswers(t *testing.T) {
 			require.Equal(t, c.status, w.Code, w.Body)
 			require.Equal(t, c.status == 200, len(log.messages) == 1, "in the log if and only if answered by 200")
 			require.NotContains(t, w.Body.String(), secret)
-			require.LessOrEqual(t, strings.Count(w.Body.String(), "\n"), 1, "one line")
+			require.Equal(t, 1, strings.Count(w.Body.String(), "\n"), "one line")
+			require.Equal(t, "text/plain; charset=utf-8", w.Result().Header.Get("Content-Type"))
 		})
 	}
 }
