@@ -7,7 +7,7 @@
 // nobody can understand is recorded like any other; the worker parks it.
 //
 // The package parses no more than the envelope and the key need, keeps no database and asks nobody. It depends on the
-// log only through a Watermill publisher that returns when the record is safe, or when the message's context ends.
+// log only through a function that returns when the record is safe, or when its context ends.
 package ingest
 
 import (
@@ -21,9 +21,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/provider"
 )
 
@@ -51,11 +51,12 @@ type Connection struct {
 // BasicAuth are HTTP Basic credentials.
 type BasicAuth struct{ Username, Password string }
 
-// Config is what a Handler needs. Publisher, Topic and Connections must be set.
+// Config is what a Handler needs. Connections and Append must be set.
 type Config struct {
 	Connections []Connection
-	Publisher   message.Publisher
-	Topic       string
+	// Append appends a valid event to the log. It returns nil only once the event is safe there, and an error when the context ends
+	// before. It must be safe for concurrent use.
+	Append func(context.Context, *event.Event) error
 	// MaxBody is the largest body in bytes; 0 is DefaultMaxBody.
 	MaxBody int64
 	// Deadline is how long the log may take to confirm; 0 is DefaultDeadline.
@@ -74,8 +75,7 @@ type Config struct {
 type Handler struct {
 	mux         *http.ServeMux
 	connections map[string]*endpoint
-	publisher   message.Publisher
-	topic       string
+	append      func(context.Context, *event.Event) error
 	maxBody     int64
 	deadline    time.Duration
 	proxies     []netip.Prefix
@@ -87,6 +87,7 @@ type Handler struct {
 type endpoint struct {
 	Connection
 	verifier provider.Verifier
+	recorded recordedMetrics
 }
 
 // New returns a handler. It fails where a connection cannot be verified, naming each that cannot.
@@ -94,8 +95,7 @@ func New(c Config) (*Handler, error) {
 	h := &Handler{
 		mux:         http.NewServeMux(),
 		connections: make(map[string]*endpoint, len(c.Connections)),
-		publisher:   c.Publisher,
-		topic:       c.Topic,
+		append:      c.Append,
 		maxBody:     c.MaxBody,
 		deadline:    c.Deadline,
 		proxies:     c.TrustedProxies,
@@ -114,6 +114,10 @@ func New(c Config) (*Handler, error) {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	var err error
+	if h.metrics, err = newMetrics(c.Registerer); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, conn := range c.Connections {
 		v, err := conn.Provider.Verifier(conn.Connection)
@@ -121,13 +125,9 @@ func New(c Config) (*Handler, error) {
 			errs = append(errs, fmt.Errorf("connection %s: %w", conn.Name, err))
 			continue
 		}
-		h.connections[conn.Name] = &endpoint{conn, v}
+		h.connections[conn.Name] = &endpoint{conn, v, h.metrics.recorded(conn.Name)}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	var err error
-	if h.metrics, err = newMetrics(c.Registerer); err != nil {
 		return nil, err
 	}
 	h.mux.HandleFunc("POST /webhooks/{connection}", h.deliver)
@@ -191,8 +191,11 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, name, unavailable, http.StatusServiceUnavailable, "not recorded, deliver again later")
 		return
 	}
-	h.answer(w, name, recorded, http.StatusOK, "recorded")
-	h.metrics.observe(name, len(body), h.now().Sub(received))
+	// The common answer sets no headers, of which the server would make a copy: it finds by itself that this is plain text.
+	if _, err := w.Write(recordedText); err != nil {
+		h.gone(name, http.StatusOK)
+	}
+	conn.recorded.observe(len(body), h.now().Sub(received))
 }
 
 // read returns the whole body, or an *http.MaxBytesError where it is over the limit.
@@ -200,12 +203,11 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.maxBody {
 		return nil, &http.MaxBytesError{Limit: h.maxBody}
 	}
-	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
 	if r.ContentLength < 0 {
-		return io.ReadAll(limited)
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
 	}
-	body := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(limited, body)
+	body := make([]byte, r.ContentLength) // the server gives no more than this
+	_, err := io.ReadFull(r.Body, body)
 	return body, err
 }
 
@@ -214,15 +216,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // the provider's next attempt is the same observation.
 func (h *Handler) record(ctx context.Context, conn *endpoint, d *provider.Delivery, evidence provider.Evidence) error {
 	e := envelope(conn.Provider, d, evidence)
-	m, err := e.Message()
-	if err != nil {
-		return err
-	}
 	// A provider that hangs up has still delivered: the append goes on without it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.deadline)
 	defer cancel()
-	m.SetContext(ctx)
-	return h.publisher.Publish(h.topic, m)
+	return h.append(ctx, &e)
 }
 
 func (h *Handler) answer(w http.ResponseWriter, connection string, o outcome, status int, text string) {
@@ -232,11 +229,16 @@ func (h *Handler) answer(w http.ResponseWriter, connection string, o outcome, st
 	header["X-Content-Type-Options"] = noSniff
 	w.WriteHeader(status)
 	if _, err := io.WriteString(w, text+"\n"); err != nil {
-		h.log.Debug("the sender was gone before its answer", "connection", connection, "status", status)
+		h.gone(connection, status)
 	}
 }
 
+func (h *Handler) gone(connection string, status int) {
+	h.log.Debug("the sender was gone before its answer", "connection", connection, "status", status)
+}
+
 var (
+	recordedText    = []byte("recorded\n")
 	contentTypeText = []string{"text/plain; charset=utf-8"}
 	noSniff         = []string{"nosniff"}
 )

@@ -72,19 +72,20 @@ type recorder struct {
 	publish  func(*message.Message) error
 }
 
-func (r *recorder) Publish(topic string, messages ...*message.Message) error {
-	for _, m := range messages {
-		if r.publish != nil {
-			if err := r.publish(m); err != nil {
-				return err
-			}
-		}
-		r.messages = append(r.messages, m)
+func (r *recorder) append(ctx context.Context, e *event.Event) error {
+	m, err := e.Message()
+	if err != nil {
+		return err
 	}
+	m.SetContext(ctx)
+	if r.publish != nil {
+		if err := r.publish(m); err != nil {
+			return err
+		}
+	}
+	r.messages = append(r.messages, m)
 	return nil
 }
-
-func (r *recorder) Close() error { return nil }
 
 const secret = "s3cret-of-the-test"
 
@@ -94,7 +95,7 @@ func handler(t testing.TB, log *recorder, change func(*ingest.Config)) *ingest.H
 	t.Helper()
 	c := ingest.Config{
 		Connections: []ingest.Connection{{Connection: provider.Connection{Name: "test", Secrets: []string{secret}}, Provider: signer{}}},
-		Publisher:   log, Topic: "events", MaxBody: 200, Now: func() time.Time { return arrival },
+		Append:      log.append, MaxBody: 200, Now: func() time.Time { return arrival },
 		Registerer: prometheus.NewRegistry(),
 	}
 	if change != nil {
@@ -154,7 +155,8 @@ func TestAnswers(t *testing.T) {
 			require.Equal(t, c.status, w.Code, w.Body)
 			require.Equal(t, c.status == 200, len(log.messages) == 1, "in the log if and only if answered by 200")
 			require.NotContains(t, w.Body.String(), secret)
-			require.LessOrEqual(t, strings.Count(w.Body.String(), "\n"), 1, "one line")
+			require.Equal(t, 1, strings.Count(w.Body.String(), "\n"), "one line")
+			require.Equal(t, "text/plain; charset=utf-8", w.Result().Header.Get("Content-Type"))
 		})
 	}
 }

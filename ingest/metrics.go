@@ -44,7 +44,20 @@ func (m *metrics) count(connection string, o outcome) {
 	m.deliveries.WithLabelValues(connection, string(o)).Inc()
 }
 
-func (m *metrics) observe(connection string, size int, took time.Duration) {
-	m.bytes.WithLabelValues(connection).Add(float64(size))
-	m.seconds.WithLabelValues(connection).Observe(took.Seconds())
+// recordedMetrics are those of one connection's deliveries that were recorded.
+type recordedMetrics struct {
+	deliveries, bytes prometheus.Counter
+	seconds           prometheus.Observer
+}
+
+func (m *metrics) recorded(connection string) recordedMetrics {
+	return recordedMetrics{
+		m.deliveries.WithLabelValues(connection, string(recorded)), m.bytes.WithLabelValues(connection), m.seconds.WithLabelValues(connection),
+	}
+}
+
+func (m recordedMetrics) observe(size int, took time.Duration) {
+	m.deliveries.Inc()
+	m.bytes.Add(float64(size))
+	m.seconds.Observe(took.Seconds())
 }

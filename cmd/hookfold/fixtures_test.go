@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -11,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookfold/hookfold/ingest"
 	"github.com/hookfold/hookfold/internal/builtin"
+	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/provider"
 	"github.com/hookfold/hookfold/pkg/provider/providertest"
@@ -23,22 +24,18 @@ import (
 	"github.com/hookfold/hookfold/worker"
 )
 
-// offsets is a log of one partition that keeps what it is given, through the same marshaler as the real one.
+// offsets is a log of one partition that keeps what it is given, in the records of the real one.
 type offsets struct{ records []kafka.Record }
 
-func (l *offsets) Publish(topic string, messages ...*message.Message) error {
-	for _, m := range messages {
-		r, err := worker.Marshaler().Marshal(topic, m)
-		if err != nil {
-			return err
-		}
-		r.Offset = int64(len(l.records))
-		l.records = append(l.records, r)
+func (l *offsets) append(_ context.Context, e *event.Event) error {
+	r, err := worker.Record(e)
+	if err != nil {
+		return err
 	}
+	r.Topic, r.Offset = "events", int64(len(l.records))
+	l.records = append(l.records, r)
 	return nil
 }
-
-func (*offsets) Close() error { return nil }
 
 // TestFixturesBecomeRows sends every sample of every provider through the endpoint, as HTTP, and holds what stands in the
 // views in the end against testdata/golden/PROVIDER.txt (go test ./cmd/hookfold -run Fixtures -update). Nothing that the
@@ -49,7 +46,7 @@ func TestFixturesBecomeRows(t *testing.T) {
 			conn, samples := providertest.Load(t, filepath.Join("../../testdata/deliveries", p.Name()))
 			log, now := &offsets{}, time.Time{}
 			h, err := ingest.New(ingest.Config{
-				Connections: []ingest.Connection{{Connection: conn, Provider: p}}, Publisher: log, Topic: "events",
+				Connections: []ingest.Connection{{Connection: conn, Provider: p}}, Append: log.append,
 				Now: func() time.Time { return now },
 			})
 			require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookfold/hookfold/ingest"
 	"github.com/hookfold/hookfold/internal/config"
+	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
@@ -46,10 +47,6 @@ const (
 	aheadBytes = 8 << 20
 	cacheBytes = 32 << 20 // of SQLite's pages
 )
-
-// linger is how long a delivery waits for others to share its produce request: little beside a sync of the log, and with
-// many deliveries at once fewer, larger requests.
-const linger = time.Millisecond
 
 // kafkaConfig is how the configuration reaches Kafka.
 func kafkaConfig(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (kafka.Config, error) {
@@ -166,8 +163,8 @@ const (
 func (p *process) addIngest(kc kafka.Config) (net.Listener, error) {
 	c := p.config
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
-		Config: kc, Marshaler: worker.Marshaler(), DeliveryTimeout: max(c.Deadline, minDelivery), MaxMessageBytes: int32(c.BodyLimit + envelopeRoom),
-		Linger: linger, CloseTimeout: publisherClose,
+		Config: kc, DeliveryTimeout: max(c.Deadline, minDelivery), MaxMessageBytes: int32(c.BodyLimit + envelopeRoom),
+		CloseTimeout: publisherClose,
 	})
 	if err != nil {
 		return nil, err
@@ -183,7 +180,7 @@ func (p *process) addIngest(kc kafka.Config) (net.Listener, error) {
 		}
 	}
 	handler, err := ingest.New(ingest.Config{
-		Connections: connections, Publisher: publisher, Topic: c.Topic, MaxBody: c.BodyLimit, Deadline: c.Deadline,
+		Connections: connections, Append: appender(publisher, c.Topic), MaxBody: c.BodyLimit, Deadline: c.Deadline,
 		TrustedProxies: c.TrustedProxies, Logger: p.log, Registerer: p.registry,
 	})
 	if err != nil {
@@ -284,4 +281,15 @@ func sortedProviders(byName map[string]provider.Provider) []provider.Provider {
 	}
 	slices.SortFunc(out, func(a, b provider.Provider) int { return strings.Compare(a.Name(), b.Name()) })
 	return out
+}
+
+// appender gives the function that appends an event to a topic.
+func appender(p *kafka.Publisher, topic string) func(context.Context, *event.Event) error {
+	return func(ctx context.Context, e *event.Event) error {
+		rec, err := worker.Record(e)
+		if err != nil {
+			return err
+		}
+		return p.Append(ctx, topic, rec)
+	}
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strings"
 
 	"github.com/hookfold/hookfold/internal/kafkatest"
 )
@@ -22,7 +19,13 @@ type broker struct {
 }
 
 func brokers(o options) ([]broker, error) {
-	embedded := broker{"embedded broker (a process of its own)", func() ([]string, func() error, error) { return startEmbedded(o.log) }}
+	embedded := broker{"embedded broker (a process of its own)", func() ([]string, func() error, error) {
+		b, err := startEmbedded(o.log)
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.addrs, b.stop, nil
+	}}
 	real := broker{"Apache Kafka", startKafka}
 	switch {
 	case o.broker == "embedded", o.broker == "" && kafkatest.Home() == "":
@@ -40,9 +43,16 @@ func brokers(o options) ([]broker, error) {
 // memory is where a log in files costs no disk: a sync there takes no time.
 const memory = "/dev/shm"
 
+// ownBroker is the embedded broker as a process.
+type ownBroker struct {
+	addrs []string
+	child *process
+	dir   string
+}
+
 // startEmbedded starts a broker whose log is in a new folder of dir; empty is memory where there is one, so that the
 // figures are ours and not the disk's.
-func startEmbedded(dir string) ([]string, func() error, error) {
+func startEmbedded(dir string) (*ownBroker, error) {
 	if dir == "" {
 		if info, err := os.Stat(memory); err == nil && info.IsDir() {
 			dir = memory
@@ -50,32 +60,22 @@ func startEmbedded(dir string) ([]string, func() error, error) {
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if dir, err = os.MkdirTemp(dir, "hookfold-bench-"); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	cmd := exec.Command(self, brokerCommand, dir)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+	child, addr, err := launch(self, brokerCommand, dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, errors.Join(fmt.Errorf("the embedded broker did not start: %w", err), os.RemoveAll(dir))
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	stop := func() error {
-		return errors.Join(in.Close(), cmd.Wait(), os.RemoveAll(dir))
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("the embedded broker did not start: %w", err), stop())
-	}
-	return []string{strings.TrimSpace(line)}, stop, nil
+	return &ownBroker{[]string{addr}, child, dir}, nil
+}
+
+// stop ends the broker and removes its log.
+func (b *ownBroker) stop() error {
+	_, err := b.child.stop()
+	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
 func startKafka() ([]string, func() error, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,15 +24,15 @@ func (b *bed) ingest() error {
 		whos = append(whos, p.name)
 	}
 	rounds := make(map[string][]loaded)
-	cpu := make(map[string][]time.Duration)
+	cpu, all := make(map[string][]time.Duration), make(map[string][]time.Duration)
 	for range b.rounds {
 		for i, who := range whos {
-			r, each, err := b.underLoad(i-1, requests)
+			r, c, err := b.underLoad(i-1, requests)
 			if err != nil {
 				return fmt.Errorf("%s: %w", who, err)
 			}
 			rounds[who] = append(rounds[who], r)
-			cpu[who] = append(cpu[who], each)
+			cpu[who], all[who] = append(cpu[who], c.server), append(all[who], c.all)
 		}
 	}
 	head()
@@ -39,7 +41,7 @@ func (b *bed) ingest() error {
 		r := median(rounds[who], func(x, y loaded) int { return compare(x.perSecond(), y.perSecond()) })
 		l := line{
 			what: fmt.Sprintf("ingest, %d connections", b.connections), who: who, rate: r.perSecond(), p50: r.p50, p99: r.p99,
-			cpu: median(cpu[who], compare[time.Duration]),
+			cpu: median(cpu[who], compare[time.Duration]), all: median(all[who], compare[time.Duration]),
 		}
 		if who == boundWho {
 			bound = l.rate
@@ -53,35 +55,72 @@ func (b *bed) ingest() error {
 	return nil
 }
 
+// cost is the processor time for one request: of the process that answers, and of all that have to do with it.
+type cost struct{ server, all time.Duration }
+
 // underLoad measures the bound (-1) or a program in a process that is started for it.
-// each is the processor time of that process for one request.
-func (b *bed) underLoad(who int, requests [][]byte) (r loaded, each time.Duration, err error) {
+func (b *bed) underLoad(who int, requests [][]byte) (r loaded, each cost, err error) {
 	var child *process
 	var addr string
 	if who < 0 {
 		self, err := os.Executable()
 		if err != nil {
-			return r, 0, err
+			return r, each, err
 		}
 		if child, addr, err = launch(self, boundCommand); err != nil {
-			return r, 0, err
+			return r, each, err
 		}
 	} else {
 		var said map[string]string
 		if child, said, err = b.hookfold(b.programs[who], "ingest", "bench.ingest", b.dir); err != nil {
-			return r, 0, err
+			return r, each, err
 		}
 		addr = said["listen"]
 	}
-	warm, err := load(addr, requests, b.connections, b.limit/4)
-	if err == nil {
-		r, err = load(addr, requests, b.connections, b.limit)
+	defer func() { _, e := child.stop(); err = errors.Join(err, e) }()
+	if _, err := load(addr, requests, b.connections, b.limit/4); err != nil {
+		return r, each, err
 	}
-	u, stopErr := child.stop()
-	if err == nil {
-		each = u.cpu / time.Duration(warm.requests+r.requests)
+	pids := []int{child.cmd.Process.Pid, b.broker.cmd.Process.Pid, os.Getpid()}
+	before, err := processorTimes(pids)
+	if err != nil {
+		return r, each, err
 	}
-	return r, each, errors.Join(err, stopErr)
+	if r, err = load(addr, requests, b.connections, b.limit); err != nil {
+		return r, each, err
+	}
+	after, err := processorTimes(pids)
+	if err != nil {
+		return r, each, err
+	}
+	for i := range pids {
+		took := (after[i] - before[i]) / time.Duration(r.requests)
+		if each.all += took; i == 0 {
+			each.server = took
+		}
+	}
+	return r, each, nil
+}
+
+// processorTimes is what each process has used of the processors so far.
+func processorTimes(pids []int) ([]time.Duration, error) {
+	out := make([]time.Duration, len(pids))
+	for i, pid := range pids {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return nil, err
+		}
+		// The fields after the name, which may hold spaces: user and system time are the 12th and the 13th, in hundredths of a second.
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		for _, field := range fields[11:13] {
+			ticks, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("processor time of process %d: %w", pid, err)
+			}
+			out[i] += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return out, nil
 }
 
 func median[T any](of []T, cmp func(x, y T) int) T {

@@ -9,7 +9,8 @@
 //
 // The stages: ingest (requests a second), idle (one delivery from POST to row), worker (catching up with a log), kafka
 // (pkg/kafka alone). Ingest and worker are the processes that users run, built for the run or named by -program; their
-// CPU is that of the process, and the load comes from this one. The broker is the embedded one in a process of its own.
+// CPU is that of the process; "of all" counts the load's source, which is this process, and the broker too. The broker is
+// the embedded one in a process of its own.
 //
 // For pkg/kafka, with HOOKFOLD_KAFKA_HOME set, a real Apache Kafka follows, or is all that runs with -broker kafka. CPU is
 // there that of this process, so of the client alone: user and system time for one message.

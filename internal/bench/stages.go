@@ -20,6 +20,7 @@ type bed struct {
 	options
 	dir      string
 	addrs    []string
+	broker   *process
 	programs []program
 	config   string
 	runs     int
@@ -62,12 +63,12 @@ func stages(o options) (err error) {
 
 // withBroker gives each stage a log of its own.
 func (b *bed) withBroker(do func() error) error {
-	addrs, stop, err := startEmbedded(b.log)
+	broker, err := startEmbedded(b.log)
 	if err != nil {
 		return err
 	}
-	b.addrs = addrs
-	return errors.Join(do(), stop())
+	b.addrs, b.broker = broker.addrs, broker.child
+	return errors.Join(do(), broker.stop())
 }
 
 // hookfold starts a command of the binary, and returns what it says of itself.
@@ -102,7 +103,7 @@ func (b *bed) createTopic(topic string) error {
 type line struct {
 	what, who string
 	rate      float64       // a second; 0 where the measure is none
-	cpu       time.Duration // of the process, for one
+	cpu, all  time.Duration // of the process, and of it, the load's source and the broker together, for one
 	p50, p99  time.Duration
 	maxRSS    int64
 	verdicts  []string
@@ -116,13 +117,14 @@ func (l line) print() {
 		return fmt.Sprintf(format, v)
 	}
 	ms := func(d time.Duration) string { return dash(d > 0, "%.2f", float64(d.Microseconds())/1000) }
-	fmt.Printf("%-26s %-22s %10s %11s %8s %8s %8s   %s\n", l.what, l.who, dash(l.rate > 0, "%.0f", l.rate),
-		dash(l.cpu > 0, "%.2f", float64(l.cpu.Nanoseconds())/1000), ms(l.p50), ms(l.p99),
+	us := func(d time.Duration) string { return dash(d > 0, "%.1f", float64(d.Nanoseconds())/1000) }
+	fmt.Printf("%-26s %-22s %10s %11s %8s %8s %8s %8s   %s\n", l.what, l.who, dash(l.rate > 0, "%.0f", l.rate),
+		us(l.cpu), us(l.all), ms(l.p50), ms(l.p99),
 		dash(l.maxRSS > 0, "%d", l.maxRSS>>20), strings.Join(l.verdicts, "; "))
 }
 
 func head() {
-	fmt.Printf("%-26s %-22s %10s %11s %8s %8s %8s   %s\n", "measure", "who", "a second", "CPU µs each", "p50 ms", "p99 ms", "RSS MiB", "goals")
+	fmt.Printf("%-26s %-22s %10s %11s %8s %8s %8s %8s   %s\n", "measure", "who", "a second", "CPU µs each", "of all", "p50 ms", "p99 ms", "RSS MiB", "goals")
 }
 
 // atLeast and below say whether a goal of the design is met.

@@ -16,7 +16,7 @@ func house() Rules {
 			{"cmd/hookfold", []string{"ingest", "worker/...", "projections/...", "pkg/...", "internal/admin", "internal/builtin", "internal/config"},
 				"imports run from the command to the stages to pkg; tests' and tools' packages are not for the program"},
 			{"ingest", []string{"pkg/event", "pkg/lifecycle", "pkg/provider"},
-				"stages meet only through the log, and ingest knows providers by their role and the log as a publisher"},
+				"stages meet only through the log, and ingest knows providers by their role and the log as a function that appends"},
 			{"worker", []string{"projections", "pkg/event", "pkg/kafka", "pkg/lifecycle", "pkg/provider"},
 				"stages meet only through the log (except worker and projections), and providers are known by their role"},
 			{"worker/prove", []string{"worker", "projections", "pkg/event", "pkg/kafka", "pkg/lifecycle", "pkg/provider"},

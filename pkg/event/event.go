@@ -148,15 +148,13 @@ func Printable(s string) bool {
 	if len(s) > MaxAttribute {
 		return false
 	}
-	i := 0
-	for i < len(s) && ' ' <= s[i] && s[i] <= '~' {
-		i++
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+		case c < ' ' || c == 0x7f:
+			return false
+		}
 	}
-	if s = s[i:]; s == "" { // as nearly always
-		return true
-	}
-	if !utf8.ValidString(s) {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+	return true
 }

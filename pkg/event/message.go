@@ -2,6 +2,8 @@ package event
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -36,24 +38,32 @@ func (e *Event) Message() (*message.Message, error) {
 
 func (e *Event) metadata() message.Metadata {
 	md := make(message.Metadata, 8+len(e.Headers))
-	md[headerSpecVersion] = SpecVersion
-	md[headerID] = e.ID
-	md[headerSource] = sourcePrefix + e.Connection
-	md[headerType] = e.Type
-	md[headerRecorded] = formatTime(e.Recorded)
-	if s := e.Subject(); s != "" {
-		md[headerSubject] = s
-	}
-	if !e.Time.IsZero() {
-		md[headerTime] = formatTime(e.Time)
-	}
-	if e.ContentType != "" {
-		md[headerContentType] = e.ContentType
-	}
-	for name, value := range e.Headers {
+	for name, value := range e.EachHeader {
 		md[name] = value
 	}
 	return md
+}
+
+// EachHeader gives the headers of the event's record: CloudEvents' attributes, then the others, each by name. It is for who makes the
+// record without a message; the event must be valid.
+func (e *Event) EachHeader(yield func(name, value string) bool) {
+	recorded, subject, at := formatTime(e.Recorded), e.Subject(), ""
+	if !e.Time.IsZero() {
+		at = formatTime(e.Time)
+	}
+	for _, h := range [...]struct{ name, value string }{
+		{headerID, e.ID}, {headerRecorded, recorded}, {headerSource, sourcePrefix + e.Connection}, {headerSpecVersion, SpecVersion},
+		{headerSubject, subject}, {headerTime, at}, {headerType, e.Type}, {headerContentType, e.ContentType},
+	} {
+		if h.value != "" && !yield(h.name, h.value) {
+			return
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		if !yield(name, e.Headers[name]) {
+			return
+		}
+	}
 }
 
 // Parse reads an event back from a message that Message made, or from any record that is a CloudEvents 1.0 event in

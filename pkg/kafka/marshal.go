@@ -116,19 +116,18 @@ func metadata(headers []Header) message.Metadata {
 	return md
 }
 
+// appendHeaders adds a message's metadata, sorted. The values are parts of one slice, so that they cost one allocation.
 func appendHeaders(headers []Header, md message.Metadata) []Header {
-	start := len(headers)
-	for k, v := range md {
-		headers = append(headers, Header{Key: k, Value: []byte(v)})
+	size := 0
+	for _, v := range md {
+		size += len(v)
 	}
-	slices.SortFunc(headers[start:], func(a, b Header) int {
-		switch {
-		case a.Key < b.Key:
-			return -1
-		case a.Key > b.Key:
-			return 1
-		}
-		return 0
-	})
+	all, start := make([]byte, 0, size), len(headers)
+	for k, v := range md {
+		at := len(all)
+		all = append(all, v...)
+		headers = append(headers, Header{Key: k, Value: all[at:len(all):len(all)]})
+	}
+	slices.SortFunc(headers[start:], func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
 	return headers
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -18,15 +17,12 @@ type PublisherConfig struct {
 	Config
 	// Marshaler builds the records. Default [DefaultMarshaler].
 	Marshaler Marshaler
-	// MaxBufferedRecords and MaxBufferedBytes bound what waits for the brokers; beyond, Publish returns [ErrBufferFull] at once.
+	// MaxBufferedRecords and MaxBufferedBytes bound what waits for the brokers; beyond, Publish returns [ErrBufferFull] without waiting for them.
 	// Defaults 10,000 records and 64 MiB (keys, values and headers).
 	MaxBufferedRecords int
 	MaxBufferedBytes   int
 	// DeliveryTimeout bounds the wait for the brokers' confirmation, whatever the message's context says. Default 30 s.
 	DeliveryTimeout time.Duration
-	// Linger holds a record back for others to join its request. Default 0: while earlier requests are
-	// under way, records gather anyway, which is the better batch.
-	Linger time.Duration
 	// MaxMessageBytes bounds one produce batch. Default 1,000,012, which brokers accept by default.
 	MaxMessageBytes int32
 	// Compression of batches. Default snappy; [kgo.NoCompression] turns it off.
@@ -64,8 +60,6 @@ func (c PublisherConfig) validate() error {
 		return errors.New("kafka: MaxBufferedRecords and MaxBufferedBytes must not be negative")
 	case c.DeliveryTimeout < time.Second:
 		return fmt.Errorf("kafka: DeliveryTimeout %s is below 1s, the least the client can hold to", c.DeliveryTimeout)
-	case c.Linger < 0 || c.Linger >= c.DeliveryTimeout:
-		return fmt.Errorf("kafka: Linger %s must be shorter than DeliveryTimeout %s", c.Linger, c.DeliveryTimeout)
 	}
 	return nil
 }
@@ -82,6 +76,7 @@ type Publisher struct {
 	once   sync.Once
 	health health
 	expiry expiry
+	groups *groups
 }
 
 // NewPublisher makes a publisher. It does not wait for the brokers: use [Publisher.Ready] to learn whether they answer.
@@ -94,7 +89,7 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
 		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
-		kgo.ProducerLinger(cfg.Linger),
+		kgo.ProducerLinger(0), // records gather before they are given to the client; see groups
 		// No RecordDeliveryTimeout: the client counts it from the record's own timestamp, which is the user's to set and may lie
 		// long back; see expiry. The delivery time-out counts more than the chance of a duplicate; without this, records that were sent and never
 		// answered would fill the buffer for as long as an outage lasts.
@@ -112,7 +107,9 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{cfg: cfg, client: client, release: release, expiry: expiry{after: cfg.DeliveryTimeout}}, nil
+	p := &Publisher{cfg: cfg, client: client, release: release, expiry: expiry{after: cfg.DeliveryTimeout}}
+	p.groups = newGroups(p.give)
+	return p, nil
 }
 
 // backoff between retries of the client: short enough that an outage is left behind soon after its end.
@@ -129,92 +126,42 @@ func (p *Publisher) Publish(topic string, msgs ...*message.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
+	recs := make([]Record, len(msgs))
+	for i, msg := range msgs {
+		var err error
+		if recs[i], err = p.cfg.Marshaler.Marshal(topic, msg); err != nil {
+			return &PublishError{Topic: topic, Total: len(msgs), Failed: indexes(len(msgs)), Err: fmt.Errorf("marshal message %d: %w", i, err)}
+		}
+	}
+	return p.append(topic, recs, func(i int) context.Context { return msgs[i].Context() })
+}
+
+// Append is Publish for who has records: no message is made, and no marshaler asked. The context bounds the wait for all of them. The
+// records' bytes must not be changed any more, also after it has returned with an error.
+func (p *Publisher) Append(ctx context.Context, topic string, recs ...Record) error {
+	return p.append(topic, recs, func(int) context.Context { return ctx })
+}
+
+func (p *Publisher) append(topic string, recs []Record, contextOf func(int) context.Context) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.closed {
-		return &PublishError{Topic: topic, Total: len(msgs), Failed: indexes(len(msgs)), Err: ErrClosed}
+		return &PublishError{Topic: topic, Total: len(recs), Failed: indexes(len(recs)), Err: ErrClosed}
 	}
-	recs := make([]*kgo.Record, len(msgs))
-	for i, msg := range msgs {
-		rec, err := p.cfg.Marshaler.Marshal(topic, msg)
-		if err != nil {
-			return &PublishError{Topic: topic, Total: len(msgs), Failed: indexes(len(msgs)), Err: fmt.Errorf("marshal message %d: %w", i, err)}
-		}
-		recs[i] = rec.toClient(topic)
-	}
-	b := &pending{p: p, begun: time.Now(), slots: make([]slot, len(msgs)), done: make(chan struct{})}
-	b.open.Store(int64(len(msgs)))
-	for i, msg := range msgs {
-		ctx := msg.Context()
+	sends := make([]*send, len(recs))
+	begun := time.Now()
+	for i, rec := range recs {
+		sends[i] = &send{rec: rec.toClient(topic), begun: begun, ended: make(chan error, 1)}
 		if p.cfg.TracerProvider != nil {
-			recs[i].Context = context.WithoutCancel(ctx)
+			sends[i].rec.Context = context.WithoutCancel(contextOf(i))
 		}
-		if ctx.Done() != nil {
-			b.slots[i].stop = context.AfterFunc(ctx, func() { b.finish(i, context.Cause(ctx)) })
-		}
-		b.produce(i, recs[i])
 	}
-	<-b.done
-	return b.result(topic)
-}
-
-// pending is one Publish under way.
-type pending struct {
-	p     *Publisher
-	begun time.Time
-	slots []slot
-	open  atomic.Int64
-	done  chan struct{}
-}
-
-type slot struct {
-	set  atomic.Bool
-	err  error
-	stop func() bool
-}
-
-// produce gives a record to the client. The client does not learn of the message's context: when a record's context ends, it fails
-// every record that waits for the same partition, other callers' too. It does the same when a record has waited too long;
-// those that have not are given to it again.
-func (b *pending) produce(i int, rec *kgo.Record) {
-	b.p.client.TryProduce(b.p.expiry.context(), rec, func(rec *kgo.Record, err error) {
-		if b.p.health.saw(rec.Topic, err); err != nil && b.again(i, err) {
-			b.produce(i, &kgo.Record{Topic: rec.Topic, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp, Context: rec.Context})
-			return
-		}
-		if errors.Is(err, kgo.ErrMaxBuffered) {
-			err = ErrBufferFull
-		}
-		b.finish(i, err)
-	})
-}
-
-func (b *pending) again(i int, err error) bool {
-	var ke *kerr.Error
-	collateral := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordRetries) || errors.As(err, &ke) && sequenceTrouble(ke)
-	return collateral && !b.slots[i].set.Load() && time.Since(b.begun) < b.p.cfg.DeliveryTimeout-time.Second && b.p.client.Context().Err() == nil
-}
-
-// finish notes the outcome of one message; the first word counts.
-func (b *pending) finish(i int, err error) {
-	if !b.slots[i].set.CompareAndSwap(false, true) {
-		return
-	}
-	b.slots[i].err = err
-	if b.open.Add(-1) == 0 {
-		close(b.done)
-	}
-}
-
-func (b *pending) result(topic string) error {
+	p.groups.add(sends...)
 	var failed *PublishError
-	for i := range b.slots {
-		if stop := b.slots[i].stop; stop != nil {
-			stop()
-		}
-		if err := b.slots[i].err; err != nil {
+	for i, s := range sends {
+		if err := s.wait(contextOf(i)); err != nil {
 			if failed == nil {
-				failed = &PublishError{Topic: topic, Total: len(b.slots), Err: err}
+				failed = &PublishError{Topic: topic, Total: len(sends), Err: err}
 			}
 			failed.Failed = append(failed.Failed, i)
 		}
@@ -223,6 +170,32 @@ func (b *pending) result(topic string) error {
 		return nil
 	}
 	return failed
+}
+
+// give gives a record to the client. The client does not learn of the message's context: when a record's context ends, it fails
+// every record that waits for the same partition, other callers' too. It does the same when a record has waited too long;
+// those that have not go into another group.
+func (p *Publisher) give(s *send) {
+	p.client.TryProduce(p.expiry.context(), s.rec, func(rec *kgo.Record, err error) {
+		p.health.saw(rec.Topic, err)
+		one := s.group
+		switch {
+		case err != nil && p.again(s, err):
+			s.rec = &kgo.Record{Topic: rec.Topic, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp, Context: rec.Context}
+			p.groups.add(s)
+		case errors.Is(err, kgo.ErrMaxBuffered):
+			s.ended <- ErrBufferFull
+		default:
+			s.ended <- err
+		}
+		one.ended()
+	})
+}
+
+func (p *Publisher) again(s *send, err error) bool {
+	var ke *kerr.Error
+	collateral := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordRetries) || errors.As(err, &ke) && sequenceTrouble(ke)
+	return collateral && !s.abandoned.Load() && time.Since(s.begun) < p.cfg.DeliveryTimeout-time.Second && p.client.Context().Err() == nil
 }
 
 func indexes(n int) []int {
@@ -258,6 +231,7 @@ func (p *Publisher) close() error {
 		err = fmt.Errorf("kafka: publisher closed with publications under way after %s: they fail as not confirmed", p.cfg.CloseTimeout)
 	}
 	p.client.Close()
+	p.groups.close()
 	p.expiry.close()
 	p.release()
 	<-locked

@@ -41,19 +41,18 @@ type learnt struct {
 
 // saw notes the end of one publication. What is the message's or the caller's fault says nothing of the brokers.
 func (h *health) saw(topic string, err error) {
+	if err == nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.failed, topic)
+		return
+	}
 	var ke *kerr.Error
-	brokers := errors.As(err, &ke) && Retryable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordRetries)
-	if err != nil && !brokers {
+	if brokers := errors.As(err, &ke) && Retryable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordRetries); !brokers {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err == nil {
-		if len(h.failed) > 0 {
-			delete(h.failed, topic)
-		}
-		return
-	}
 	if h.failed == nil {
 		h.failed = map[string]failure{}
 	}

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,11 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookfold/hookfold/ingest"
 	"github.com/hookfold/hookfold/internal/builtin"
+	"github.com/hookfold/hookfold/pkg/event"
+	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
 	"github.com/hookfold/hookfold/pkg/provider/providertest"
@@ -21,16 +23,6 @@ import (
 	"github.com/hookfold/hookfold/projections/console"
 	"github.com/hookfold/hookfold/worker"
 )
-
-// published is a log that keeps the messages that it is given.
-type published struct{ messages []*message.Message }
-
-func (p *published) Publish(_ string, m ...*message.Message) error {
-	p.messages = append(p.messages, m...)
-	return nil
-}
-
-func (*published) Close() error { return nil }
 
 // lifecycles are those of the built-in providers.
 func lifecycles(t testing.TB) (out []*lifecycle.Lifecycle) {
@@ -54,13 +46,19 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	log, now := &published{}, time.Time{}
+	var log []kafka.Record
+	var now time.Time
+	appended := func(_ context.Context, e *event.Event) error {
+		r, err := worker.Record(e)
+		log = append(log, r)
+		return err
+	}
 	var connections []provider.Connection
 	for _, p := range builtin.Providers() {
 		conn, samples := providertest.Load(t, filepath.Join("../../testdata/deliveries", p.Name()))
 		connections = append(connections, conn)
 		h, err := ingest.New(ingest.Config{
-			Connections: []ingest.Connection{{Connection: conn, Provider: p}}, Publisher: log, Topic: "events", Now: func() time.Time { return now },
+			Connections: []ingest.Connection{{Connection: conn, Provider: p}}, Append: appended, Now: func() time.Time { return now },
 		})
 		require.NoError(t, err)
 		for _, s := range samples {
@@ -78,8 +76,8 @@ func newWorld(t testing.TB) *world {
 	}
 	w := &world{t: t, path: filepath.Join(t.TempDir(), "projections.db")}
 	decoder := worker.NewDecoder(builtin.Providers(), connections)
-	for _, m := range log.messages {
-		w.add(decoder.Decode(m))
+	for i := range log {
+		w.add(decoder.DecodeRecord(&log[i]))
 	}
 	w.fold(w.path, w.facts)
 	return w

@@ -12,7 +12,7 @@ import (
 )
 
 type secret struct {
-	key         []byte
+	mac         *provider.MAC
 	fingerprint string
 }
 
@@ -42,7 +42,7 @@ func (p *Provider) Verifier(c provider.Connection) (provider.Verifier, error) {
 		if text != "" {
 			return nil, fmt.Errorf("%s: connection %s: secrets[%d]: %s: %s", p.name, c.Name, i, text, mend)
 		}
-		v.secrets = append(v.secrets, secret{key, provider.Fingerprint(s)})
+		v.secrets = append(v.secrets, secret{provider.NewMAC(v.hash, key), provider.Fingerprint(s)})
 	}
 	return v, nil
 }
@@ -82,11 +82,7 @@ func (v *verifier) Verify(d *provider.Delivery) (provider.Evidence, error) {
 		return provider.Evidence{}, err
 	}
 	for i := range v.secrets {
-		mac := hmac.New(v.hash, v.secrets[i].key)
-		for _, c := range content {
-			mac.Write(c)
-		}
-		want := mac.Sum(nil)
+		want := v.secrets[i].mac.Append(nil, content...)
 		matched := false
 		for _, given := range signatures {
 			matched = hmac.Equal(given, want) || matched

@@ -1,7 +1,6 @@
 package devengo
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -30,7 +29,7 @@ const (
 var headerKey = textproto.CanonicalMIMEHeaderKey(Header)
 
 type verifier struct {
-	secrets   [][]byte
+	secrets   []*provider.MAC
 	names     []string // fingerprints of the secrets
 	tolerance time.Duration
 }
@@ -42,7 +41,7 @@ func (Provider) Verifier(c provider.Connection) (provider.Verifier, error) {
 		if secret == "" {
 			return nil, errors.New("devengo: a secret of the connection is empty: set it to the webhook's secret, or remove it")
 		}
-		v.secrets = append(v.secrets, []byte(secret))
+		v.secrets = append(v.secrets, provider.NewMAC(sha256.New, []byte(secret)))
 		v.names = append(v.names, provider.Fingerprint(secret))
 	}
 	if len(v.secrets) == 0 {
@@ -129,13 +128,9 @@ func parseSignature(header string) (signature, error) {
 }
 
 // mac is the signature's 64 lower-case hexadecimal digits.
-func mac(secret []byte, timestamp string, body []byte) (out [2 * sha256.Size]byte) {
-	h := hmac.New(sha256.New, secret)
-	h.Write([]byte(timestamp)) // a hash never fails to write
-	h.Write([]byte{'.'})
-	h.Write(body)
+func mac(secret *provider.MAC, timestamp string, body []byte) (out [2 * sha256.Size]byte) {
 	var sum [sha256.Size]byte
-	hex.Encode(out[:], h.Sum(sum[:0]))
+	hex.Encode(out[:], secret.Append(sum[:0], []byte(timestamp), []byte{'.'}, body))
 	return out
 }
 
@@ -143,6 +138,6 @@ func mac(secret []byte, timestamp string, body []byte) (out [2 * sha256.Size]byt
 // demonstrations and tests; nothing that receives deliveries needs it.
 func Sign(secret string, at time.Time, body []byte) string {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
-	sig := mac([]byte(secret), timestamp, body)
+	sig := mac(provider.NewMAC(sha256.New, []byte(secret)), timestamp, body)
 	return "t=" + timestamp + ",v1=" + string(sig[:])
 }

@@ -1,15 +1,12 @@
 package fintoc
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hookfold/hookfold/pkg/provider"
@@ -33,10 +30,10 @@ type verifier struct {
 	tolerance time.Duration // zero: no window
 }
 
-// key is one secret with its keyed hashes, which are costly to set up and cheap to reset.
+// key is one secret.
 type key struct {
 	fingerprint string
-	hashes      sync.Pool // of hash.Hash
+	mac         *provider.MAC
 }
 
 // Verifier returns the verifier of a connection. It fails where there is no secret, or an empty one.
@@ -55,15 +52,9 @@ func (*Provider) Verifier(c provider.Connection) (provider.Verifier, error) {
 		if secret == "" {
 			return nil, fmt.Errorf("connection %s: secrets[%d] is empty: give the webhook endpoint's secret (%s…)", c.Name, i, secretPrefix)
 		}
-		v.keys = append(v.keys, newKey(secret))
+		v.keys = append(v.keys, &key{provider.Fingerprint(secret), provider.NewMAC(sha256.New, []byte(secret))})
 	}
 	return v, nil
-}
-
-func newKey(secret string) *key {
-	k := &key{fingerprint: provider.Fingerprint(secret)}
-	k.hashes.New = func() any { return hmac.New(sha256.New, []byte(secret)) }
-	return k
 }
 
 // Verify checks the signature over the raw body, then the timestamp: that of a forged header is never believed, so the
@@ -136,18 +127,10 @@ func parseTimestamp(text string) (time.Time, bool) {
 
 // matches says whether any v1 signature of a well-formed header is ours. Each is compared in constant time.
 func (k *key) matches(header, timestamp string, body []byte) bool {
-	h, ok := k.hashes.Get().(hash.Hash)
-	if !ok {
-		return false // cannot be: the pool holds nothing else
-	}
-	defer k.hashes.Put(h)
-	h.Reset()
 	var prefix [maxTimestamp + 1]byte
-	h.Write(append(append(prefix[:0], timestamp...), '.'))
-	h.Write(body)
 	var sum [sha256.Size]byte
 	var want [2 * sha256.Size]byte
-	hex.Encode(want[:], h.Sum(sum[:0]))
+	hex.Encode(want[:], k.mac.Append(sum[:0], append(append(prefix[:0], timestamp...), '.'), body))
 	matched := 0
 	for part := range strings.SplitSeq(header, ",") {
 		if got, isV1 := strings.CutPrefix(strings.TrimSpace(part), "v1="); isV1 {

@@ -1,7 +1,6 @@
 package yoco
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -34,7 +33,7 @@ const (
 const signatureVersion = "v1,"
 
 type secret struct {
-	key         []byte
+	mac         *provider.MAC
 	fingerprint string
 }
 
@@ -60,7 +59,7 @@ func (*Provider) Verifier(c provider.Connection) (provider.Verifier, error) {
 		if text != "" {
 			return nil, fmt.Errorf("yoco: connection %s: secrets[%d]: %s: %s", c.Name, i, text, mend)
 		}
-		v.secrets = append(v.secrets, secret{key, provider.Fingerprint(s)})
+		v.secrets = append(v.secrets, secret{provider.NewMAC(sha256.New, key), provider.Fingerprint(s)})
 	}
 	return v, nil
 }
@@ -145,13 +144,10 @@ func (v *verifier) checkTime(stamp string, received time.Time) error {
 
 // signed says whether one of the signatures of the header, "v1,BASE64 v1,BASE64 …", is this secret's.
 func (s *secret) signed(id, stamp string, body []byte, signatures string) bool {
-	mac := hmac.New(sha256.New, s.key)
 	head := make([]byte, 0, len(id)+len(stamp)+2)
 	head = append(append(append(append(head, id...), '.'), stamp...), '.')
-	mac.Write(head)
-	mac.Write(body)
 	var sum [sha256.Size]byte
-	want := base64.StdEncoding.AppendEncode(make([]byte, 0, 44), mac.Sum(sum[:0]))
+	want := base64.StdEncoding.AppendEncode(make([]byte, 0, 44), s.mac.Append(sum[:0], head, body))
 	matched := 0
 	for entry := range strings.SplitSeq(signatures, " ") {
 		if given, ok := strings.CutPrefix(entry, signatureVersion); ok {
