@@ -198,12 +198,15 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) {
 	conn.recorded.observe(len(body), h.now().Sub(received))
 }
 
+// trusted is the length up to which a body gets its memory before it has come. Anybody can announce a large one and send nothing.
+const trusted = 64 << 10
+
 // read returns the whole body, or an *http.MaxBytesError where it is over the limit.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.maxBody {
 		return nil, &http.MaxBytesError{Limit: h.maxBody}
 	}
-	if r.ContentLength < 0 {
+	if r.ContentLength < 0 || r.ContentLength > trusted {
 		return io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
 	}
 	body := make([]byte, r.ContentLength) // the server gives no more than this
