@@ -130,3 +130,15 @@ func (m *million) rebuildFor(limit time.Duration) *rebuiltProcess {
 	require.NoError(m.t, json.Unmarshal([]byte(stdout.String()), &out.rebuilt))
 	return out
 }
+
+// run runs a command to its end.
+func (m *million) run(args ...string) (code int, stdout, stderr string) {
+	m.t.Helper()
+	cmd := exec.Command(m.binary, append(args, "--config", m.quiet, "--data", m.data, "--log-level", "warn")...)
+	var out, errs lockedBuffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		m.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}

@@ -29,7 +29,8 @@ type rebuildCmd struct {
 	KnownAt  time.Time `help:"What was known then: leave out what was recorded later (needs --into)." placeholder:"TIME"`
 	Memory   string    `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
 	Restart  bool      `help:"Begin anew where an interrupted rebuild could be continued."`
-	NoSwitch bool      `help:"Build and compare, but leave the live store in its place."`
+	Switch   bool      `help:"Switch to what was built even where the live store differs from it, which is kept." xor:"switch"`
+	NoSwitch bool      `help:"Build and compare, but leave the live store in its place." xor:"switch"`
 }
 
 // rebuilt is what rebuild says; as JSON with --output json.
@@ -50,7 +51,8 @@ type rebuilt struct {
 //
 //	log ─▶ decoders ─▶ sorted runs ─▶ folders ─▶ fresh file ─▶ catch up ─▶ compare ─▶ lock, catch up, rename
 //
-// What is killed goes on where it was when the command is given again.
+// What is killed goes on where it was when the command is given again. Where the live store says something else than the log,
+// it is left in its place and the command exits with 3, until it is told to switch.
 func (cmd *rebuildCmd) Run(w *world) (err error) {
 	cut := rebuild.Cut{AsOf: cmd.AsOf, KnownAt: cmd.KnownAt}
 	if cut != (rebuild.Cut{}) && cmd.Into == "" {
@@ -87,7 +89,7 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return fmt.Errorf("the data directory: %w; choose another with --data", err)
 	}
 	done, err := r.log.Replace(w.ctx, rebuild.Live{
-		Plan: plan, Restart: cmd.Restart, Stay: cmd.NoSwitch, Most: named,
+		Plan: plan, Restart: cmd.Restart, Switch: cmd.when(), Most: named,
 		Store: projections.Config{
 			Topic: r.config.Topic, Lifecycles: r.lifecycles, History: worker.History(r.log.Reader, r.config.Topic, r.log.Decoder), Logger: w.logger,
 		},
@@ -96,7 +98,7 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return err
 	}
 	out := &rebuilt{
-		File: done.Fresh, Kept: done.Kept, Switched: !cmd.NoSwitch, Records: done.Records, Resumed: done.Resumed, Digest: done.Digest,
+		File: done.Fresh, Kept: done.Kept, Switched: done.Switched, Records: done.Records, Resumed: done.Resumed, Digest: done.Digest,
 		Seconds: time.Since(began).Seconds(), HeldSeconds: done.Held.Seconds(),
 	}
 	if done.Damaged != nil {
@@ -106,14 +108,34 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		out.Comparison = describeComparison(done.Comparison)
 		out.Digest = done.Comparison.Rebuilt
 	}
-	return w.printRebuilt(out)
+	if err := w.printRebuilt(out); err != nil || done.Switched || done.Comparison == nil || done.Comparison.Same() {
+		return err
+	}
+	w.say(w.stderr, "hookfold: the live store was left in its place. Look at what differs: hookfold diff %s %s; "+
+		"then switch, without building again: hookfold rebuild --switch\n", quote(plan.Path), quote(done.Fresh))
+	return different{errors.New(count(done.Comparison.Count, "difference"))}
+}
+
+func (cmd *rebuildCmd) when() rebuild.Switch {
+	switch {
+	case cmd.Switch:
+		return rebuild.SwitchAnyway
+	case cmd.NoSwitch:
+		return rebuild.SwitchNever
+	default:
+		return rebuild.SwitchSame
+	}
 }
 
 func (w *world) printRebuilt(r *rebuilt) error {
 	if w.json {
 		return json.NewEncoder(w.stdout).Encode(r)
 	}
-	w.say(w.stdout, "Folded %s into %s in %.1f s.\n", count(int(r.Records), "record"), r.File, r.Seconds)
+	if r.Resumed && r.Records == 0 {
+		w.say(w.stdout, "Went on with %s, which was built before, in %.1f s.\n", r.File, r.Seconds)
+	} else {
+		w.say(w.stdout, "Folded %s into %s in %.1f s.\n", count(int(r.Records), "record"), r.File, r.Seconds)
+	}
 	switch {
 	case r.Unreadable != "":
 		w.say(w.stdout, "The old store could not be read, so nothing was compared: %s\n", r.Unreadable)
