@@ -125,8 +125,11 @@ func (e *Event) Validate() error {
 		return fmt.Errorf("event: attribute recordedtime is missing")
 	}
 	for name := range e.Headers {
-		if strings.HasPrefix(name, "ce_") || name == headerContentType || name != strings.ToLower(name) {
+		if isAttribute(name) {
 			return fmt.Errorf("event: header %q is reserved or not in lower case", name)
+		}
+		if err := checkName(name); err != nil {
+			return err
 		}
 	}
 	return nil
