@@ -323,15 +323,21 @@ type meter struct {
 func (m *meter) begin(p Phase, from, total int64) {
 	m.phase, m.from, m.total, m.began, m.said = p, from, total, time.Now(), 0
 	m.say(from, 0)
+	m.look(from)
 }
 
 func (m *meter) at(done int64) {
 	if since := time.Since(m.began); since-m.said >= reportEvery {
 		m.said = since
 		m.say(done, since)
-		if err := m.room.look(m.phase, done, m.total); err != nil {
-			m.end(err)
-		}
+		m.look(done)
+	}
+}
+
+// look ends the build where there is no room for it.
+func (m *meter) look(done int64) {
+	if err := m.room.look(m.phase, done, m.total); err != nil {
+		m.end(err)
 	}
 }
 

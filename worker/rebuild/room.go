@@ -9,11 +9,11 @@ import (
 	"github.com/hookfold/hookfold/projections"
 )
 
-// What a build leaves free for those who share the disk, so that ingest and workers go on: a share of it, but not more
-// than maxReserve bytes.
+// What a build leaves free for those who share the disk, so that ingest and workers go on: an eighth of it, but not more
+// than maxReserve bytes, which is twice what the embedded log needs to take records.
 const (
-	reserveShare = 20
-	maxReserve   = 256 << 20
+	reserveShare = 8
+	maxReserve   = 128 << 20
 )
 
 // estimable is how much of a phase must be done before what it will need in all can be told.
