@@ -28,6 +28,7 @@ type rebuildCmd struct {
 	AsOf     time.Time `help:"What was true then: leave out what happened later (needs --into)." placeholder:"TIME"`
 	KnownAt  time.Time `help:"What was known then: leave out what was recorded later (needs --into)." placeholder:"TIME"`
 	Memory   string    `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
+	Effort   effort    `embed:""`
 	Restart  bool      `help:"Begin anew where an interrupted rebuild could be continued."`
 	Switch   bool      `help:"Switch to what was built even where the live store differs from it, which is kept." xor:"switch"`
 	NoSwitch bool      `help:"Build and compare, but leave the live store in its place." xor:"switch"`
@@ -67,12 +68,16 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	progress, err := cmd.Effort.apply(w, w.building())
+	if err != nil {
+		return err
+	}
 	limitMemory(memory)
 	plan := rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{
 			Path: storePath(r.config), Lifecycles: r.lifecycles, Program: program(r.config), Memory: memory, Logger: w.logger,
 		},
-		Cut: cut, Progress: w.building(),
+		Cut: cut, Progress: progress,
 	}
 	began := time.Now()
 	if cmd.Into != "" {

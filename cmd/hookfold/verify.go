@@ -21,6 +21,7 @@ type verifyCmd struct {
 	Only       string `name:"connection" help:"Ask for entities of this connection only." placeholder:"NAME"`
 	Repair     bool   `help:"Append the answers that differ to the log, from which workers fold them into the store."`
 	Memory     string `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
+	Effort     effort `embed:""`
 }
 
 // verified is what verify says; as JSON with --output json.
@@ -72,6 +73,10 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 		if connections, err = cmd.askable(r.config); err != nil {
 			return err
 		}
+	}
+	progress, err := cmd.Effort.apply(w, w.building())
+	if err != nil {
+		return err
 	}
 	limitMemory(memory)
 	most := named
