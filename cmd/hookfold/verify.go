@@ -86,7 +86,7 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 	store := storePath(r.config)
 	found, err := r.log.Verify(w.ctx, store, rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger},
-		Progress:      w.building(),
+		Progress:      progress,
 	}, projections.Config{
 		Topic: r.config.Topic, Lifecycles: r.lifecycles, History: worker.History(r.log.Reader, r.config.Topic, r.log.Decoder), Logger: w.logger,
 	}, most)
