@@ -1,20 +1,15 @@
 package main
 
-import (
-	"runtime"
-
-	"github.com/hookfold/hookfold/worker/rebuild"
-)
+import "runtime"
 
 // effort is how much of the machine a command takes that folds the log.
 type effort struct {
-	Nice     int `help:"How far to give way to processes that want the processors too: 0 not at all, 19 the most." default:"19" placeholder:"N"`
+	Nice     int `help:"How far to give way to processes that want the processors too: 0 not at all, 19 the most." default:"10" placeholder:"N"`
 	Parallel int `help:"Most processors to use (all)." placeholder:"N"`
 }
 
-// apply holds this process to it. The report of progress that it returns does so again, for a thread that was just being
-// made. Who may not lower a priority works without.
-func (e effort) apply(w *world, report func(rebuild.Progress)) (func(rebuild.Progress), error) {
+// apply holds this process to it, and gives what each goroutine that works for long has to call first; nil for nothing.
+func (e effort) apply(w *world) (begun func(), err error) {
 	if e.Nice < 0 || e.Nice > 19 || e.Parallel < 0 {
 		return nil, &usageError{"--nice and --parallel ask for what cannot be given", "--nice is from 0 to 19, --parallel 1 or more"}
 	}
@@ -22,15 +17,11 @@ func (e effort) apply(w *world, report func(rebuild.Progress)) (func(rebuild.Pro
 		runtime.GOMAXPROCS(e.Parallel)
 	}
 	if e.Nice == 0 {
-		return report, nil
+		return nil, nil //nolint:nilnil // nothing to be called
 	}
-	if err := giveWay(e.Nice); err != nil {
-		w.logger.Warn("this process could not give way to others", "error", err)
-		return report, nil
-	}
-	return func(p rebuild.Progress) {
-		//nolint:errcheck // it worked before
-		giveWay(e.Nice)
-		report(p)
+	return func() {
+		if err := giveWay(e.Nice); err != nil { // it works all the same
+			w.logger.Warn("a thread of this process could not give way to others", "error", err)
+		}
 	}, nil
 }

@@ -98,7 +98,7 @@ func newMillion(t *testing.T, n int) *million {
 	}
 	m.row("plan", "seed %d: %d entities of %d kinds at 4 providers, %d deliveries; made in %.1f s",
 		uint64(millionSeed), len(m.plan.Entities), len(kinds), len(m.plan.Deliveries), time.Since(began).Seconds())
-	m.play = &play{world: testWorld(t.Context(), &lockedBuffer{}, &lockedBuffer{}), plan: m.plan, parallel: 64, began: time.Now()}
+	m.play = &play{world: testWorld(t.Context(), &lockedBuffer{}, &lockedBuffer{}), plan: m.plan, parallel: 256, began: time.Now()}
 	m.play.json = true
 	m.api = httptest.NewServer(simulator.NewAPI(simulator.APIConfig{Plan: m.plan, Now: m.play.now}))
 	t.Cleanup(m.api.Close)
@@ -153,6 +153,9 @@ func (m *million) deliver() {
 		require.Empty(m.t, found[:min(len(found), 5)], "%s: %d", what, len(found))
 	}
 	m.row("audited", "%d entities as they must be, no acknowledged delivery lost; in %.0f s", verdict.Right, time.Since(began).Seconds())
+	m.plan, m.play = nil, nil
+	m.api.Close() // which knows the plan
+	debug.FreeOSMemory()
 }
 
 func (m *million) store() string { return filepath.Join(m.data, "projections.db") }
@@ -217,6 +220,7 @@ func (m *million) kill(want storeState, whole float64) {
 		if finished++; out.Resumed {
 			resumed++
 		}
+		require.NoError(m.t, os.Remove(out.Kept)) // they would fill the disk
 	}
 	for len(phases) < killsOfRebuild {
 		out := m.rebuildFor(time.Duration(r.Float64() * whole * float64(time.Second)))

@@ -3,53 +3,64 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestGiveWayChild is no test: it is the process that TestEveryThreadGivesWay looks at.
-func TestGiveWayChild(t *testing.T) {
-	if os.Getenv("HOOKFOLD_TEST_NICE") == "" {
-		t.Skip("only as a child")
+// TestOnlyWhoGivesWayGivesWay: the threads of the goroutines that ask for it, none that is made meanwhile, and none afterwards.
+func TestOnlyWhoGivesWayGivesWay(t *testing.T) {
+	const polite, plain = 5, 20
+	started, done := sync.WaitGroup{}, sync.WaitGroup{}
+	finish := make(chan struct{})
+	begin := func(n int, first func() error) {
+		errs := make(chan error, n)
+		for range n {
+			started.Add(1)
+			done.Go(func() {
+				errs <- first()
+				started.Done()
+				<-finish
+			})
+		}
+		started.Wait()
+		for range n {
+			require.NoError(t, <-errs)
+		}
 	}
-	require.NoError(t, giveWay(19))
-	blocked := make(chan *os.File)
-	for range 20 { // a blocking read each, so that threads are made
-		go func() {
-			r, w, err := os.Pipe()
-			if err != nil {
-				panic(err)
-			}
-			r.Fd() // makes it blocking
-			blocked <- w
-			r.Read(make([]byte, 1))
-		}()
-	}
-	for range 20 {
-		w := <-blocked
-		defer w.Close()
-	}
-	require.NoError(t, giveWay(19))
+	begin(polite, func() error { return giveWay(7) })
+	begin(plain, func() error { runtime.LockOSThread(); return nil })
+	require.InDelta(t, polite, threadsAt(t, "7"), 1, "one of them may have got the main thread")
+	close(finish)
+	done.Wait()
+	until(t, func() error {
+		if n := threadsAt(t, "7"); n > 0 {
+			return fmt.Errorf("%d threads still give way", n)
+		}
+		return nil
+	})
+}
+
+// threadsAt counts the threads of this process with a priority.
+func threadsAt(t *testing.T, nice string) (n int) {
+	t.Helper()
 	threads, err := os.ReadDir("/proc/self/task")
 	require.NoError(t, err)
 	for _, thread := range threads {
+		if thread.Name() == strconv.Itoa(os.Getpid()) {
+			continue // the main thread cannot end before the process; nothing runs on it any more
+		}
 		stat, err := os.ReadFile("/proc/self/task/" + thread.Name() + "/stat")
-		require.NoError(t, err)
-		fields := strings.Fields(string(stat)[strings.LastIndex(string(stat), ")"):])
-		fmt.Println("nice", fields[17])
+		if err != nil {
+			continue // it has ended
+		}
+		if strings.Fields(string(stat)[strings.LastIndex(string(stat), ")"):])[17] == nice {
+			n++
+		}
 	}
-}
-
-// TestEveryThreadGivesWay: those that are there, and those that are made later.
-func TestEveryThreadGivesWay(t *testing.T) {
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestGiveWayChild$", "-test.v")
-	child.Env = append(os.Environ(), "HOOKFOLD_TEST_NICE=1")
-	out, err := child.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	all, polite := strings.Count(string(out), "nice "), strings.Count(string(out), "nice 19\n")
-	require.Greater(t, all, 10, "%s", out)
-	require.Equal(t, all, polite, "%s", out)
+	return n
 }

@@ -2,5 +2,5 @@
 
 package main
 
-// giveWay does nothing where threads cannot be told to: start the command with nice(1).
+// giveWay does nothing where a priority is not a thread's: start the command with nice(1).
 func giveWay(int) error { return nil }

@@ -68,16 +68,16 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	progress, err := cmd.Effort.apply(w, w.building())
+	begun, err := cmd.Effort.apply(w)
 	if err != nil {
 		return err
 	}
 	limitMemory(memory)
 	plan := rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{
-			Path: storePath(r.config), Lifecycles: r.lifecycles, Program: program(r.config), Memory: memory, Logger: w.logger,
+			Path: storePath(r.config), Lifecycles: r.lifecycles, Program: program(r.config), Memory: memory, Logger: w.logger, Begun: begun,
 		},
-		Cut: cut, Progress: progress,
+		Cut: cut, Progress: w.building(),
 	}
 	began := time.Now()
 	if cmd.Into != "" {

@@ -74,7 +74,7 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 			return err
 		}
 	}
-	progress, err := cmd.Effort.apply(w, w.building())
+	begun, err := cmd.Effort.apply(w)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 	}
 	store := storePath(r.config)
 	found, err := r.log.Verify(w.ctx, store, rebuild.Plan{
-		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger},
-		Progress:      progress,
+		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger, Begun: begun},
+		Progress:      w.building(),
 	}, projections.Config{
 		Topic: r.config.Topic, Lifecycles: r.lifecycles, History: worker.History(r.log.Reader, r.config.Topic, r.log.Decoder), Logger: w.logger,
 	}, most)

@@ -144,7 +144,22 @@ type Built struct {
 
 // Build folds the log from its beginning into a file; see projections.Builder. What an interrupted Build of the same plan
 // left behind is continued. Where the disk is too full for it, or about to be, it ends with a *RoomError.
-func (l *Log) Build(ctx context.Context, p Plan) (_ *Built, err error) {
+func (l *Log) Build(ctx context.Context, p Plan) (out *Built, err error) {
+	if p.Begun == nil {
+		p.Begun = func() {}
+		return l.build(ctx, p)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.Begun()
+		out, err = l.build(ctx, p)
+	}()
+	<-done
+	return out, err
+}
+
+func (l *Log) build(ctx context.Context, p Plan) (_ *Built, err error) {
 	starts, ends, err := l.Reader.Offsets(ctx, l.Topic)
 	if err != nil {
 		return nil, err
@@ -221,6 +236,7 @@ func (l *Log) read(ctx context.Context, b *projections.Builder, p Plan, meter *m
 	var wg sync.WaitGroup
 	for range decoders {
 		wg.Go(func() {
+			p.Begun()
 			for j := range work {
 				j.block = b.Encode(l.decode(j.records, p.Cut), j.records[0].Partition, j.next)
 				j.records = nil
