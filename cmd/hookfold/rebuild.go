@@ -24,14 +24,25 @@ import (
 const named = 50
 
 type rebuildCmd struct {
-	Into     string    `help:"Build this file, which must not be there, and leave the live store alone." placeholder:"FILE"`
-	AsOf     time.Time `help:"What was true then: leave out what happened later (needs --into)." placeholder:"TIME"`
-	KnownAt  time.Time `help:"What was known then: leave out what was recorded later (needs --into)." placeholder:"TIME"`
-	Memory   string    `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
-	Effort   effort    `embed:""`
-	Restart  bool      `help:"Begin anew where an interrupted rebuild could be continued."`
-	Switch   bool      `help:"Switch to what was built even where the live store differs from it, which is kept." xor:"switch"`
-	NoSwitch bool      `help:"Build and compare, but leave the live store in its place." xor:"switch"`
+	Into     string `help:"Build this file, which must not be there, and leave the live store alone." placeholder:"FILE"`
+	AsOf     moment `help:"What was true then: leave out what happened later (needs --into)." placeholder:"TIME"`
+	KnownAt  moment `help:"What was known then: leave out what was recorded later (needs --into)." placeholder:"TIME"`
+	Memory   string `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
+	Effort   effort `embed:""`
+	Restart  bool   `help:"Begin anew where an interrupted rebuild could be continued."`
+	Switch   bool   `help:"Switch to what was built even where the live store differs from it, which is kept." xor:"switch"`
+	NoSwitch bool   `help:"Build and compare, but leave the live store in its place." xor:"switch"`
+}
+
+// moment is a time on the command line.
+type moment struct{ time.Time }
+
+// UnmarshalText reads RFC 3339.
+func (m *moment) UnmarshalText(text []byte) (err error) {
+	if m.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is no time: write it as 2026-03-01T12:00:00Z", text)
+	}
+	return nil
 }
 
 // rebuilt is what rebuild says; as JSON with --output json.
@@ -55,7 +66,7 @@ type rebuilt struct {
 // What is killed goes on where it was when the command is given again. Where the live store says something else than the log,
 // it is left in its place and the command exits with 3, until it is told to switch.
 func (cmd *rebuildCmd) Run(w *world) (err error) {
-	cut := rebuild.Cut{AsOf: cmd.AsOf, KnownAt: cmd.KnownAt}
+	cut := rebuild.Cut{AsOf: cmd.AsOf.Time, KnownAt: cmd.KnownAt.Time}
 	if cut != (rebuild.Cut{}) && cmd.Into == "" {
 		return &usageError{"a store of a part of the log cannot take the live store's place", "name a file with --into"}
 	}
@@ -232,6 +243,9 @@ func parseMemory(s string) (int64, error) {
 	if _, err := fmt.Sscanf(s, "%d%s", &n, &unit); err == nil && n > 0 && n < 1<<20 {
 		switch unit {
 		case "MiB":
+			if n < 32 {
+				return 0, &usageError{s + " is too little memory", "give at least 32MiB"}
+			}
 			return n << 20, nil
 		case "GiB":
 			return n << 30, nil
@@ -258,7 +272,7 @@ func (w *world) building() func(rebuild.Progress) {
 			if p.Total > 0 {
 				full = int(p.Done * width / p.Total)
 			}
-			w.say(w.stderr, "\r%-8s [%s%s] %s ", p.Phase, strings.Repeat("#", full), strings.Repeat(".", width-full), figures(p))
+			w.say(w.stderr, "\r\x1b[K%-8s [%s%s] %s ", p.Phase, strings.Repeat("#", full), strings.Repeat(".", width-full), figures(p))
 			if done {
 				w.say(w.stderr, "\n")
 			}
@@ -274,7 +288,10 @@ const progressEvery = 10 * time.Second
 
 func figures(p rebuild.Progress) string {
 	s := fmt.Sprintf("%d of %d", p.Done, p.Total)
-	if p.Rate > 0 {
+	switch {
+	case p.Rate > 0 && p.Done >= p.Total:
+		s += fmt.Sprintf(", %.0f/s", p.Rate)
+	case p.Rate > 0:
 		s += fmt.Sprintf(", %.0f/s, %v left", p.Rate, p.Left.Round(time.Second))
 	}
 	return s

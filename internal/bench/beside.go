@@ -121,8 +121,12 @@ func (r rebuiltBeside) perSecond() float64 { return float64(r.records) / r.took.
 // rebuildLive rebuilds the live store, once or until it is told to stop, and removes what is not live any more.
 func (b *bed) rebuildLive(p program, data string, stop <-chan struct{}) (out rebuiltBeside) {
 	for {
-		cmd := exec.Command(p.path, "rebuild", "--config", b.config, "--brokers", strings.Join(b.addrs, ","), "--topic", catchUpTopic,
-			"--data", data, "--output", "json", "--log-level", "error", "--restart")
+		args := []string{"rebuild", "--config", b.config, "--brokers", strings.Join(b.addrs, ","), "--topic", catchUpTopic,
+			"--data", data, "--output", "json", "--log-level", "error", "--restart"}
+		if b.nice != "" {
+			args = append(args, "--nice", b.nice)
+		}
+		cmd := exec.Command(p.path, args...)
 		var said, complaint bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &said, &complaint
 		began, done := time.Now(), make(chan error, 1)

@@ -7,9 +7,10 @@
 //	go run -C internal/bench . -stages ingest,worker -rounds 5 -program before=/tmp/a,after=/tmp/b
 //	go run -C internal/bench . -stages kafka -for 10s -cpuprofile cpu.prof -only hookfold
 //
-// The stages: ingest (requests a second), idle (one delivery from POST to row), worker (catching up with a log), kafka
-// (pkg/kafka alone). Ingest and worker are the processes that users run, built for the run or named by -program; their
-// CPU is that of the process, and the load comes from this one. The broker is the embedded one in a process of its own.
+// The stages: ingest (requests a second), idle (one delivery from POST to row), worker and rebuild (from a log's beginning to its
+// end), beside (what a rebuild takes from live work), kafka (pkg/kafka alone). All but the last are the processes that users
+// run, built for the run or named by -program; their CPU is that of the process, and the load comes from this one. The broker
+// is the embedded one in a process of its own.
 //
 // For pkg/kafka, with HOOKFOLD_KAFKA_HOME set, a real Apache Kafka follows, or is all that runs with -broker kafka. CPU is
 // there that of this process, so of the client alone: user and system time for one message.
@@ -46,6 +47,7 @@ type options struct {
 	program     string
 	root        string
 	log         string
+	nice        string // of the rebuild beside live work
 }
 
 func main() {
@@ -72,6 +74,7 @@ func main() {
 	flag.IntVar(&o.spread, "spread", 0, "events within which their order is random; 0 is all")
 	flag.StringVar(&o.program, "program", "", "hookfold binaries to hold against each other, NAME=PATH,…; built from -root without it")
 	flag.StringVar(&o.log, "log", "", "folder for the embedded broker's log, on the disk to be measured with; in memory without it")
+	flag.StringVar(&o.nice, "nice", "", "how far the rebuild beside live work gives way, 0 to 19; as by default without it")
 	flag.StringVar(&o.root, "root", "../..", "the module's root, to build hookfold in")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the whole run, the filling of the topic included, to this file")
 	flag.Parse()
