@@ -174,8 +174,8 @@ func limitMemory(memory int64) {
 	debug.SetGCPercent(400)
 }
 
-// fetchBytes bounds what one fetch brings; several are in memory at once.
-const fetchBytes = 4 << 20
+// fetchBytes bounds what one fetch brings; several are in memory at once, and the embedded log serves nobody else meanwhile.
+const fetchBytes = 1 << 20
 
 // rebuilding is what commands that fold the log are built of.
 type rebuilding struct {
