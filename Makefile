@@ -9,7 +9,7 @@ VULN     := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test race interop check lint vuln fmt fuzz mutants faults containers bench clean
+.PHONY: help run demo build test race interop check lint vuln fmt fuzz mutants faults million containers bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ fuzz: ## every fuzz target for FUZZTIME
 faults: ## kill processes, pause brokers, cut links and fill the disk 200 times, then audit (HOOKFOLD_FAULTS_KILLS, HOOKFOLD_FAULTS_SEED)
 	HOOKFOLD_KAFKA_HOME="$${HOOKFOLD_KAFKA_HOME:-$$(.ci/kafka)}" HOOKFOLD_FAULTS_KILLS=$${HOOKFOLD_FAULTS_KILLS:-200} \
 		$(GO) test -count=1 -v -timeout 60m -run TestCampaign ./internal/faults
+
+million: ## 1,000,000 observations of simulated providers: live, rebuilt, from nothing and killed ten times, the same (HOOKFOLD_MILLION)
+	HOOKFOLD_MILLION=$${HOOKFOLD_MILLION:-1000000} $(GO) test -count=1 -v -timeout 120m -run '^TestMillion$$' ./cmd/hookfold
 
 containers: ## the tests in containers; brings Docker and the images where they are missing
 	@eval "$$(.ci/docker)" && $(GO) -C internal/containers test -count=1 -timeout 20m ./...

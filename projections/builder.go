@@ -45,6 +45,9 @@ type BuilderConfig struct {
 	// Folders is how many goroutines fold; 0 means one.
 	Folders int
 	Logger  *slog.Logger
+	// Begun is called first by every goroutine that works for long, so that it can be given a thread with a priority of its
+	// own; nil: not at all.
+	Begun func()
 	// Folded is called now and then with how many observations have been written; nil: not at all.
 	Folded func(observations int64)
 }
@@ -93,6 +96,9 @@ func OpenBuilder(c BuilderConfig) (*Builder, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Begun == nil {
+		c.Begun = func() {}
 	}
 	c.Folders = max(c.Folders, 1)
 	b := &Builder{c: c, dir: c.Path + ".building", lifecycles: make(map[[2]string]*lifecycle.Lifecycle)}
@@ -286,7 +292,10 @@ func (b *Builder) flush(ctx context.Context) error {
 	p, next, facts := b.pile, maps.Clone(b.next), b.facts
 	b.pile = &pile{}
 	b.flushed = make(chan error, 1)
-	go func(done chan error) { done <- b.write(ctx, p, next, facts) }(b.flushed)
+	go func(done chan error) {
+		b.c.Begun()
+		done <- b.write(ctx, p, next, facts)
+	}(b.flushed)
 	return nil
 }
 

@@ -216,7 +216,11 @@ func writeRun(ctx context.Context, path string, next func() (record, error)) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil { // it is of no use, and its room is missed
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	w := bufio.NewWriterSize(f, 1<<20)
 	for n := 0; ; n++ {
 		r, err := next()

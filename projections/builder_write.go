@@ -39,6 +39,7 @@ func (b *Builder) build(ctx context.Context, m *merge) (lifecycle.Digest, error)
 	for range b.c.Folders {
 		f := b.newFolder()
 		wg.Go(func() {
+			b.c.Begun()
 			for p := range work {
 				p.err = f.fold(p)
 				close(p.ready)
@@ -50,6 +51,7 @@ func (b *Builder) build(ctx context.Context, m *merge) (lifecycle.Digest, error)
 	wg.Go(func() {
 		defer close(ordered)
 		defer close(work)
+		b.c.Begun()
 		cutting = portions(ctx, m, &written, free, func(p *portion) error {
 			select {
 			case ordered <- p:

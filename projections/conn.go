@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -150,6 +151,12 @@ func explain(path, what string, err error) error {
 		}
 	}
 	return fmt.Errorf("projections: %s %s: %w (%s)", what, path, err, advice)
+}
+
+// IsFull says whether an error of this package came of a disk that is full.
+func IsFull(err error) bool {
+	var e sqlite3.Error
+	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.SystemErrno == syscall.ENOSPC)
 }
 
 // isDamaged says whether a file is no database, or a damaged one.

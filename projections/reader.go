@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"io/fs"
 	"iter"
+	"os"
 	"time"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
@@ -18,6 +21,9 @@ type Reader struct {
 
 // OpenReader opens an existing file for reading.
 func OpenReader(path string) (*Reader, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("projections: there is no store at %s: hookfold up or hookfold worker makes it, or hookfold rebuild: %w", path, fs.ErrNotExist)
+	}
 	c, err := openConn(path, "ro")
 	if err == nil {
 		if err = c.script("PRAGMA busy_timeout = 10000"); err == nil {

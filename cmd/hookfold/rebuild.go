@@ -24,12 +24,25 @@ import (
 const named = 50
 
 type rebuildCmd struct {
-	Into     string    `help:"Build this file, which must not be there, and leave the live store alone." placeholder:"FILE"`
-	AsOf     time.Time `help:"What was true then: leave out what happened later (needs --into)." placeholder:"TIME"`
-	KnownAt  time.Time `help:"What was known then: leave out what was recorded later (needs --into)." placeholder:"TIME"`
-	Memory   string    `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
-	Restart  bool      `help:"Begin anew where an interrupted rebuild could be continued."`
-	NoSwitch bool      `help:"Build and compare, but leave the live store in its place."`
+	Into     string `help:"Build this file, which must not be there, and leave the live store alone." placeholder:"FILE"`
+	AsOf     moment `help:"What was true then: leave out what happened later (needs --into)." placeholder:"TIME"`
+	KnownAt  moment `help:"What was known then: leave out what was recorded later (needs --into)." placeholder:"TIME"`
+	Memory   string `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
+	Effort   effort `embed:""`
+	Restart  bool   `help:"Begin anew where an interrupted rebuild could be continued."`
+	Switch   bool   `help:"Switch to what was built even where the live store differs from it, which is kept." xor:"switch"`
+	NoSwitch bool   `help:"Build and compare, but leave the live store in its place." xor:"switch"`
+}
+
+// moment is a time on the command line.
+type moment struct{ time.Time }
+
+// UnmarshalText reads RFC 3339.
+func (m *moment) UnmarshalText(text []byte) (err error) {
+	if m.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is no time: write it as 2026-03-01T12:00:00Z", text)
+	}
+	return nil
 }
 
 // rebuilt is what rebuild says; as JSON with --output json.
@@ -50,9 +63,10 @@ type rebuilt struct {
 //
 //	log ─▶ decoders ─▶ sorted runs ─▶ folders ─▶ fresh file ─▶ catch up ─▶ compare ─▶ lock, catch up, rename
 //
-// What is killed goes on where it was when the command is given again.
+// What is killed goes on where it was when the command is given again. Where the live store says something else than the log,
+// it is left in its place and the command exits with 3, until it is told to switch.
 func (cmd *rebuildCmd) Run(w *world) (err error) {
-	cut := rebuild.Cut{AsOf: cmd.AsOf, KnownAt: cmd.KnownAt}
+	cut := rebuild.Cut{AsOf: cmd.AsOf.Time, KnownAt: cmd.KnownAt.Time}
 	if cut != (rebuild.Cut{}) && cmd.Into == "" {
 		return &usageError{"a store of a part of the log cannot take the live store's place", "name a file with --into"}
 	}
@@ -65,10 +79,14 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	begun, err := cmd.Effort.apply(w)
+	if err != nil {
+		return err
+	}
 	limitMemory(memory)
 	plan := rebuild.Plan{
 		BuilderConfig: projections.BuilderConfig{
-			Path: storePath(r.config), Lifecycles: r.lifecycles, Program: program(r.config), Memory: memory, Logger: w.logger,
+			Path: storePath(r.config), Lifecycles: r.lifecycles, Program: program(r.config), Memory: memory, Logger: w.logger, Begun: begun,
 		},
 		Cut: cut, Progress: w.building(),
 	}
@@ -87,7 +105,7 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return fmt.Errorf("the data directory: %w; choose another with --data", err)
 	}
 	done, err := r.log.Replace(w.ctx, rebuild.Live{
-		Plan: plan, Restart: cmd.Restart, Stay: cmd.NoSwitch, Most: named,
+		Plan: plan, Restart: cmd.Restart, Switch: cmd.when(), Most: named,
 		Store: projections.Config{
 			Topic: r.config.Topic, Lifecycles: r.lifecycles, History: worker.History(r.log.Reader, r.config.Topic, r.log.Decoder), Logger: w.logger,
 		},
@@ -96,7 +114,7 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		return err
 	}
 	out := &rebuilt{
-		File: done.Fresh, Kept: done.Kept, Switched: !cmd.NoSwitch, Records: done.Records, Resumed: done.Resumed, Digest: done.Digest,
+		File: done.Fresh, Kept: done.Kept, Switched: done.Switched, Records: done.Records, Resumed: done.Resumed, Digest: done.Digest,
 		Seconds: time.Since(began).Seconds(), HeldSeconds: done.Held.Seconds(),
 	}
 	if done.Damaged != nil {
@@ -106,14 +124,34 @@ func (cmd *rebuildCmd) Run(w *world) (err error) {
 		out.Comparison = describeComparison(done.Comparison)
 		out.Digest = done.Comparison.Rebuilt
 	}
-	return w.printRebuilt(out)
+	if err := w.printRebuilt(out); err != nil || done.Switched || done.Comparison == nil || done.Comparison.Same() {
+		return err
+	}
+	w.say(w.stderr, "hookfold: the live store was left in its place. Look at what differs: hookfold diff %s %s; "+
+		"then switch, without building again: hookfold rebuild --switch\n", quote(plan.Path), quote(done.Fresh))
+	return different{errors.New(count(done.Comparison.Count, "difference"))}
+}
+
+func (cmd *rebuildCmd) when() rebuild.Switch {
+	switch {
+	case cmd.Switch:
+		return rebuild.SwitchAnyway
+	case cmd.NoSwitch:
+		return rebuild.SwitchNever
+	default:
+		return rebuild.SwitchSame
+	}
 }
 
 func (w *world) printRebuilt(r *rebuilt) error {
 	if w.json {
 		return json.NewEncoder(w.stdout).Encode(r)
 	}
-	w.say(w.stdout, "Folded %s into %s in %.1f s.\n", count(int(r.Records), "record"), r.File, r.Seconds)
+	if r.Resumed && r.Records == 0 {
+		w.say(w.stdout, "Went on with %s, which was built before, in %.1f s.\n", r.File, r.Seconds)
+	} else {
+		w.say(w.stdout, "Folded %s into %s in %.1f s.\n", count(int(r.Records), "record"), r.File, r.Seconds)
+	}
 	switch {
 	case r.Unreadable != "":
 		w.say(w.stdout, "The old store could not be read, so nothing was compared: %s\n", r.Unreadable)
@@ -136,8 +174,8 @@ func limitMemory(memory int64) {
 	debug.SetGCPercent(400)
 }
 
-// fetchBytes bounds what one fetch brings; several are in memory at once.
-const fetchBytes = 4 << 20
+// fetchBytes bounds what one fetch brings; several are in memory at once, and the embedded log serves nobody else meanwhile.
+const fetchBytes = 1 << 20
 
 // rebuilding is what commands that fold the log are built of.
 type rebuilding struct {
@@ -205,6 +243,9 @@ func parseMemory(s string) (int64, error) {
 	if _, err := fmt.Sscanf(s, "%d%s", &n, &unit); err == nil && n > 0 && n < 1<<20 {
 		switch unit {
 		case "MiB":
+			if n < 32 {
+				return 0, &usageError{s + " is too little memory", "give at least 32MiB"}
+			}
 			return n << 20, nil
 		case "GiB":
 			return n << 30, nil
@@ -231,7 +272,7 @@ func (w *world) building() func(rebuild.Progress) {
 			if p.Total > 0 {
 				full = int(p.Done * width / p.Total)
 			}
-			w.say(w.stderr, "\r%-8s [%s%s] %s ", p.Phase, strings.Repeat("#", full), strings.Repeat(".", width-full), figures(p))
+			w.say(w.stderr, "\r\x1b[K%-8s [%s%s] %s ", p.Phase, strings.Repeat("#", full), strings.Repeat(".", width-full), figures(p))
 			if done {
 				w.say(w.stderr, "\n")
 			}
@@ -247,7 +288,10 @@ const progressEvery = 10 * time.Second
 
 func figures(p rebuild.Progress) string {
 	s := fmt.Sprintf("%d of %d", p.Done, p.Total)
-	if p.Rate > 0 {
+	switch {
+	case p.Rate > 0 && p.Done >= p.Total:
+		s += fmt.Sprintf(", %.0f/s", p.Rate)
+	case p.Rate > 0:
 		s += fmt.Sprintf(", %.0f/s, %v left", p.Rate, p.Left.Round(time.Second))
 	}
 	return s

@@ -21,6 +21,7 @@ type verifyCmd struct {
 	Only       string `name:"connection" help:"Ask for entities of this connection only." placeholder:"NAME"`
 	Repair     bool   `help:"Append the answers that differ to the log, from which workers fold them into the store."`
 	Memory     string `help:"How much memory to use." default:"512MiB" placeholder:"SIZE"`
+	Effort     effort `embed:""`
 }
 
 // verified is what verify says; as JSON with --output json.
@@ -73,6 +74,10 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 			return err
 		}
 	}
+	begun, err := cmd.Effort.apply(w)
+	if err != nil {
+		return err
+	}
 	limitMemory(memory)
 	most := named
 	if cmd.Repair {
@@ -80,7 +85,7 @@ func (cmd *verifyCmd) Run(w *world) (err error) {
 	}
 	store := storePath(r.config)
 	found, err := r.log.Verify(w.ctx, store, rebuild.Plan{
-		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger},
+		BuilderConfig: projections.BuilderConfig{Path: store + ".verify", Lifecycles: r.lifecycles, Memory: memory, Logger: w.logger, Begun: begun},
 		Progress:      w.building(),
 	}, projections.Config{
 		Topic: r.config.Topic, Lifecycles: r.lifecycles, History: worker.History(r.log.Reader, r.config.Topic, r.log.Decoder), Logger: w.logger,

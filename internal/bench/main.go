@@ -7,10 +7,10 @@
 //	go run -C internal/bench . -stages ingest,worker -rounds 5 -program before=/tmp/a,after=/tmp/b
 //	go run -C internal/bench . -stages kafka -for 10s -cpuprofile cpu.prof -only hookfold
 //
-// The stages: ingest (requests a second), idle (one delivery from POST to row), worker (catching up with a log), kafka
-// (pkg/kafka alone). Ingest and worker are the processes that users run, built for the run or named by -program; their
-// CPU is that of the process; "of all" counts the load's source, which is this process, and the broker too. The broker is
-// the embedded one in a process of its own.
+// The stages: ingest (requests a second), idle (one delivery from POST to row), worker and rebuild (from a log's beginning to its
+// end), beside (what a rebuild takes from live work), kafka (pkg/kafka alone). All but the last are the processes that users
+// run, built for the run or named by -program; their CPU is that of the process; "of all" counts the load's source, which is
+// this process, and the broker too. The broker is the embedded one in a process of its own.
 //
 // For pkg/kafka, with HOOKFOLD_KAFKA_HOME set, a real Apache Kafka follows, or is all that runs with -broker kafka. CPU is
 // there that of this process, so of the client alone: user and system time for one message.
@@ -47,6 +47,7 @@ type options struct {
 	program     string
 	root        string
 	log         string
+	nice        string // of the rebuild beside live work
 }
 
 func main() {
@@ -66,13 +67,14 @@ func main() {
 	flag.IntVar(&o.publishers, "publishers", 64, "goroutines that publish")
 	flag.StringVar(&o.only, "only", "", "run only the measures whose line contains this, e.g. 'hookfold' or 'window 1000'")
 	flag.StringVar(&o.broker, "broker", "", "'embedded' or 'kafka'; both without it, where a real Kafka is there")
-	flag.StringVar(&o.stages, "stages", "ingest,idle,worker,rebuild,kafka", "what to measure")
+	flag.StringVar(&o.stages, "stages", "ingest,idle,worker,rebuild,beside,kafka", "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 1, "how often each stage is measured, in turns with its bound and with other programs")
 	flag.IntVar(&o.connections, "connections", 64, "keep-alive connections to ingest")
 	flag.IntVar(&o.events, "events", 1_000_000, "events that a worker catches up with, five for each entity")
 	flag.IntVar(&o.spread, "spread", 0, "events within which their order is random; 0 is all")
 	flag.StringVar(&o.program, "program", "", "hookfold binaries to hold against each other, NAME=PATH,…; built from -root without it")
 	flag.StringVar(&o.log, "log", "", "folder for the embedded broker's log, on the disk to be measured with; in memory without it")
+	flag.StringVar(&o.nice, "nice", "", "how far the rebuild beside live work gives way, 0 to 19; as by default without it")
 	flag.StringVar(&o.root, "root", "../..", "the module's root, to build hookfold in")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the whole run, the filling of the topic included, to this file")
 	flag.Parse()

@@ -124,6 +124,8 @@ type Plan struct {
 	Cut                       Cut
 	// Ends are where to stop; nil is the log's end when Build begins.
 	Ends map[int32]int64
+	// Like is a store of the same log, by whose size is told beforehand whether the disk has room; empty: not beforehand.
+	Like string
 	// Decoders is how many goroutines decode; 0 is one for each processor.
 	Decoders int
 	// Progress is called about four times a second, by the goroutine that builds; nil: not at all.
@@ -141,8 +143,23 @@ type Built struct {
 }
 
 // Build folds the log from its beginning into a file; see projections.Builder. What an interrupted Build of the same plan
-// left behind is continued.
-func (l *Log) Build(ctx context.Context, p Plan) (*Built, error) {
+// left behind is continued. Where the disk is too full for it, or about to be, it ends with a *RoomError.
+func (l *Log) Build(ctx context.Context, p Plan) (out *Built, err error) {
+	if p.Begun == nil {
+		p.Begun = func() {}
+		return l.build(ctx, p)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.Begun()
+		out, err = l.build(ctx, p)
+	}()
+	<-done
+	return out, err
+}
+
+func (l *Log) build(ctx context.Context, p Plan) (_ *Built, err error) {
 	starts, ends, err := l.Reader.Offsets(ctx, l.Topic)
 	if err != nil {
 		return nil, err
@@ -152,7 +169,14 @@ func (l *Log) Build(ctx context.Context, p Plan) (*Built, error) {
 	if p.Ends != nil {
 		c.Ends = p.Ends
 	}
-	meter := &meter{report: p.Progress}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	room := newRoom(p.Path, p.Like, p.Memory)
+	defer func() { err = room.explained(err, context.Cause(ctx)) }()
+	if err := room.begin(); err != nil {
+		return nil, err
+	}
+	meter := &meter{report: p.Progress, room: room, end: cancel}
 	c.Folded = meter.at
 	if c.Folders == 0 {
 		c.Folders = max(1, runtime.GOMAXPROCS(0)-1)
@@ -177,7 +201,7 @@ func (l *Log) Build(ctx context.Context, p Plan) (*Built, error) {
 	if err != nil {
 		return nil, err
 	}
-	meter.end()
+	meter.finish()
 	out.Folding, out.Digest, out.Records = time.Since(began), digest.String(), b.Facts()
 	return out, nil
 }
@@ -212,6 +236,7 @@ func (l *Log) read(ctx context.Context, b *projections.Builder, p Plan, meter *m
 	var wg sync.WaitGroup
 	for range decoders {
 		wg.Go(func() {
+			p.Begun()
 			for j := range work {
 				j.block = b.Encode(l.decode(j.records, p.Cut), j.records[0].Partition, j.next)
 				j.records = nil
@@ -302,6 +327,8 @@ func (l *Log) decode(records []kafka.Record, cut Cut) []projections.Fact {
 // meter turns counts into progress, for one goroutine.
 type meter struct {
 	report func(Progress)
+	room   *room
+	end    context.CancelCauseFunc // of the build, where there is no room
 	phase  Phase
 	from   int64 // where the phase began, after an interruption
 	total  int64
@@ -312,16 +339,25 @@ type meter struct {
 func (m *meter) begin(p Phase, from, total int64) {
 	m.phase, m.from, m.total, m.began, m.said = p, from, total, time.Now(), 0
 	m.say(from, 0)
+	m.look(from)
 }
 
 func (m *meter) at(done int64) {
 	if since := time.Since(m.began); since-m.said >= reportEvery {
 		m.said = since
 		m.say(done, since)
+		m.look(done)
 	}
 }
 
-func (m *meter) end() { m.say(m.total, time.Since(m.began)) }
+// look ends the build where there is no room for it.
+func (m *meter) look(done int64) {
+	if err := m.room.look(m.phase, done, m.total); err != nil {
+		m.end(err)
+	}
+}
+
+func (m *meter) finish() { m.say(m.total, time.Since(m.began)) }
 
 func (m *meter) say(done int64, since time.Duration) {
 	if m.report == nil {

@@ -21,12 +21,27 @@ type Live struct {
 	Plan // Path is the live store's; the fresh file gets a name of its own in the same directory
 	// Store is how a store is opened; its Path is filled in.
 	Store projections.Config
-	// Restart forgets what an interrupted rebuild left behind. Stay leaves the live store alone and keeps the fresh file.
-	Restart, Stay bool
+	// Restart forgets what an interrupted rebuild left behind.
+	Restart bool
+	Switch  Switch
 	// Most bounds the differences that are named.
 	Most int
-	// Compared is called with the comparison before the switch; an error ends the rebuild there. nil: go on.
-	Compared func(*Comparison) error
+}
+
+// Switch says when the fresh file takes the live store's place.
+type Switch int
+
+// SwitchSame switches where the live store says what the log says, cannot be read, or is another version's, of which
+// differences are to be expected. SwitchAnyway switches whatever the comparison says, SwitchNever leaves the live store alone.
+const (
+	SwitchSame Switch = iota
+	SwitchAnyway
+	SwitchNever
+)
+
+// wanted says whether to switch.
+func (s Switch) wanted(c *Comparison) bool {
+	return s == SwitchAnyway || s == SwitchSame && (c == nil || c.Same() || c.OtherVersions)
 }
 
 // Outcome is what a rebuild of a live store did.
@@ -34,6 +49,8 @@ type Outcome struct {
 	*Built
 	// Fresh is the new file. Kept is the old one, empty where there was none or it was left in its place.
 	Fresh, Kept string
+	// Switched says that Fresh has taken the live store's place. Where not, the next rebuild goes on with it.
+	Switched bool
 	// Damaged says why the old store could not be compared; nil where it was, or where there was none.
 	Damaged error
 	// Comparison is nil where there was nothing to compare with.
@@ -46,7 +63,7 @@ type Outcome struct {
 type state struct{ Fresh, Program string }
 
 // Replace folds the log into a fresh file beside the live store while workers go on, catches up, compares, and switches.
-// An interrupted one goes on where it was.
+// An interrupted one goes on where it was, as does one that did not switch.
 func (l *Log) Replace(ctx context.Context, p Live) (_ *Outcome, err error) {
 	live := p.Path
 	unlock, err := lock(live + ".rebuild.lock")
@@ -54,6 +71,15 @@ func (l *Log) Replace(ctx context.Context, p Live) (_ *Outcome, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	p.Like = live
+	if target, err := filepath.EvalSymlinks(live); err == nil {
+		p.Like = target
+	}
+	defer func() {
+		if err != nil {
+			err = newRoom(p.Path, p.Like, p.Memory).explained(err, nil)
+		}
+	}()
 	out := &Outcome{}
 	if out.Fresh, err = p.begin(); err != nil {
 		return nil, err
@@ -70,18 +96,14 @@ func (l *Log) Replace(ctx context.Context, p Live) (_ *Outcome, err error) {
 	if err := l.compareWith(ctx, live, &p, out); err != nil {
 		return nil, err
 	}
-	if p.Compared != nil && out.Comparison != nil {
-		if err := p.Compared(out.Comparison); err != nil {
-			return out, err
-		}
+	if out.Switched = p.Switch.wanted(out.Comparison); !out.Switched {
+		return out, nil
 	}
-	if !p.Stay {
-		done, err := projections.Replace(ctx, live, out.Fresh, func(ctx context.Context) error { return l.settle(ctx, p.Store) })
-		if err != nil {
-			return out, err
-		}
-		out.Kept, out.Held = done.Kept, done.Held
+	done, err := projections.Replace(ctx, live, out.Fresh, func(ctx context.Context) error { return l.settle(ctx, p.Store) })
+	if err != nil {
+		return out, err
 	}
+	out.Kept, out.Held = done.Kept, done.Held
 	if err := os.Remove(live + ".rebuild"); err != nil {
 		return out, fmt.Errorf("rebuild: %w", err)
 	}

@@ -132,7 +132,7 @@ func TestCompareNamesWhatDiffers(t *testing.T) {
 		return found
 	}
 	require.Zero(t, verify().Count)
-	out, err := w.log.Replace(t.Context(), rebuild.Live{Plan: w.liveRebuild(path).Plan, Store: w.config(""), Most: 10, Stay: true})
+	out, err := w.log.Replace(t.Context(), rebuild.Live{Plan: w.liveRebuild(path).Plan, Store: w.config(""), Most: 10, Switch: rebuild.SwitchNever})
 	require.NoError(t, err)
 	require.Zero(t, out.Comparison.Count)
 	require.NotZero(t, out.Comparison.Ahead, "the fresh store has read further")

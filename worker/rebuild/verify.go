@@ -23,6 +23,7 @@ func (l *Log) Verify(ctx context.Context, store string, p Plan, c projections.Co
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	p.Like = store
 	if p.Ends, err = l.standing(ctx, a); err != nil {
 		return nil, err
 	}
