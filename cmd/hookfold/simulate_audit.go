@@ -139,7 +139,7 @@ func (p *play) pronounce(v *simulator.Verdict) {
 		name string
 		all  []simulator.Difference
 	}{
-		{"missing", v.Missing}, {"wrong", v.Wrong}, {"extra", v.Extra}, {"acknowledged but lost", v.Lost}, {"believed but false", v.Believed},
+		{"missing", v.Missing}, {"wrong", v.Wrong}, {"extra", v.Extra}, {"acknowledged but lost", v.Lost}, {"believed but false", v.Believed}, {"counted twice", v.Twice},
 		{"API", v.Abused},
 	} {
 		for i, d := range part.all {
