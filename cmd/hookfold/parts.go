@@ -231,7 +231,7 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{
 		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window,
-		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose,
+		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose, SessionTimeout: c.SessionTimeout,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)
 		},
