@@ -222,7 +222,8 @@ func (a *auditor) again(ctx context.Context, free *ports) {
 	a.t.Helper()
 	s := *a.site
 	s.data, s.config = filepath.Join(a.t.TempDir(), "again"), s.quiet
-	p := s.run(a.t, "again", nil, "worker", "--brokers", s.brokers, "--group", "again", "--data", s.data, "--admin", free.take(a.t))
+	p := s.run(a.t, "again", nil, "worker", "--brokers", s.brokers, "--group", "again "+s.data, "--data", s.data, "--admin", free.take(a.t))
+	defer p.stop(a.t)
 	fresh := &auditor{a.t, &s, a.report}
 	for ok := true; ok; ok = wait(ctx, time.Second) {
 		ends := a.ends(ctx)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookfold/hookfold/pkg/kafka"
@@ -84,9 +85,16 @@ func TestAuditorNotices(t *testing.T) {
 // plantRecord puts something into the log past the endpoint.
 func plantRecord(t *testing.T, s *site) {
 	t.Helper()
-	p, err := kafka.NewPublisher(kafka.PublisherConfig{Config: kafka.Config{Brokers: []string{s.brokers}}, Marshaler: planted{}})
+	p, err := kafka.NewPublisher(kafka.PublisherConfig{Config: kafka.Config{Brokers: []string{s.brokers}}})
 	require.NoError(t, err)
-	require.NoError(t, p.Publish(topic, plantedMessage()))
+	m := message.NewMessage("planted", []byte(`{"id":"evt_planted","api_version":"v1","type":"outgoing_payment.confirmed","created_at":"2026-01-05T10:00:00Z",`+
+		`"data":{"object":{"id":"pyo_planted","status":"confirmed","amount":{"cents":1,"currency":"EUR"},"created_at":"2026-01-05T10:00:00Z"}}}`))
+	m.Metadata = message.Metadata{
+		"content-type": "application/json", "ce_specversion": "1.0", "ce_id": "evt_planted", "ce_source": "/connections/devengo-sim",
+		"ce_type": "devengo.outgoing_payment.confirmed", "ce_subject": "outgoing_payment/pyo_planted", "ce_time": "2026-01-05T10:00:00Z",
+		"ce_recordedtime": "2026-01-05T10:00:01Z",
+	}
+	require.NoError(t, p.Publish(topic, m))
 	require.NoError(t, p.Close())
 }
 
@@ -96,7 +104,8 @@ func plantState(t *testing.T, s *site) {
 	db, err := sql.Open("sqlite3", s.store())
 	require.NoError(t, err)
 	defer db.Close() //nolint:errcheck // what was written is checked below
-	result, err := db.Exec("UPDATE entity SET observations = observations + 1 WHERE rowid = (SELECT min(rowid) FROM entity WHERE view = 'payments')")
+	result, err := db.Exec(`UPDATE entities SET observations = observations + 1 WHERE num =
+		(SELECT min(e.num) FROM entities e JOIN kinds k ON k.num = e.kind WHERE k.family = 'payment')`)
 	require.NoError(t, err)
 	n, err := result.RowsAffected()
 	require.NoError(t, err)
