@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -150,6 +151,15 @@ func explain(path, what string, err error) error {
 		}
 	}
 	return fmt.Errorf("projections: %s %s: %w (%s)", what, path, err, advice)
+}
+
+// DiskFull says whether an error of a store is that the disk has no space: once there is some, the same call can succeed.
+func DiskFull(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Code == sqlite3.ErrFull || e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT
 }
 
 // isDamaged says whether a file is no database, or a damaged one.

@@ -217,13 +217,17 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 		return nil, err
 	}
 	p.closeLater("reader", reader.Close)
-	if err := os.MkdirAll(c.Data, 0o750); err != nil {
-		return nil, fmt.Errorf("the data directory: %w; choose another with --data", err)
-	}
-	store, err := projections.Open(ctx, projections.Config{
-		Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, History: worker.History(reader, c.Topic, decoder),
-		CacheBytes: cacheBytes,
-		Logger:     p.log, Registerer: p.registry,
+	var store *projections.Store
+	err = p.awaitRoom(ctx, "store", func() (err error) {
+		if err := os.MkdirAll(c.Data, 0o750); err != nil {
+			return fmt.Errorf("the data directory: %w; choose another with --data", err)
+		}
+		store, err = projections.Open(ctx, projections.Config{
+			Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, History: worker.History(reader, c.Topic, decoder),
+			CacheBytes: cacheBytes,
+			Logger:     p.log, Registerer: p.registry,
+		})
+		return err
 	})
 	if err != nil {
 		return nil, staleStore(ctx, reader, c.Topic, err)
