@@ -66,7 +66,7 @@ func (p *play) awaitVerdict(sent *simulator.Sent, api *simulator.API) (*simulato
 	defer tick.Stop()
 	for {
 		verdict, err := p.audit(sent, api)
-		if err == nil && verdict.OK() || p.audited == "" {
+		if err == nil && !verdict.CanChange() || p.audited == "" {
 			return verdict, nil
 		}
 		select {

@@ -21,9 +21,12 @@ const shortKills = 12
 
 // Bounds of a campaign.
 const (
-	perKill = 6 * time.Second // at most, on average
-	settled = 3 * time.Minute // a dead worker's partitions are given away after 45 s of silence, which a rebalance prolongs
-	atOnce  = 3               // faults
+	perKill = 6 * time.Second  // at most, on average
+	session = 10 * time.Second // a dead worker's partitions are given away after so much silence, which a rebalance prolongs
+	settled = 2 * time.Minute
+	atOnce  = 3 // faults
+	// underWay is how many requests a process makes at once, at most, of one provider's API.
+	underWay = 4
 )
 
 // TestCampaign operates Hookfold in each topology, strikes it until it has been killed often enough, lets it settle, and
@@ -64,6 +67,7 @@ func campaign(t *testing.T, s *site, free *ports, kills int) {
 	a.caughtUp(ctx, a.ends(ctx))
 	lag := time.Since(faults)
 	said := s.world.outcome(t, t.Errorf)
+	said.asked(underWay*len(s.procs)*struck["APIs"], t.Errorf)
 	settled := time.Since(began)
 	found := a.recorded(ctx, s.world.attempts(t))
 	a.caughtUp(ctx, a.ends(ctx))
@@ -81,6 +85,9 @@ func campaign(t *testing.T, s *site, free *ports, kills int) {
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", p.name, p.tail(2000))
 		}
+	}
+	for _, v := range s.victims {
+		delete(struck, v.name)
 	}
 	t.Logf("faults: %v", struck)
 	t.Logf("answers: %v, of them %d times 401 to what was genuine, since a clock was off", found.answers, found.refused)
@@ -131,6 +138,7 @@ func strike(t *testing.T, ctx context.Context, r *rand.Rand, s *site, kills int)
 			busy[v.name] = false
 			killed += n
 			struck[v.name+": "+name]++
+			struck[v.name]++
 			struck["killed"] += n
 		})
 	}

@@ -105,7 +105,8 @@ func newCluster(t *testing.T, w *world, binary string, free *ports) *site {
 	}
 	host := s.host(t, "workers' host", byLittle)
 	for i := range 3 {
-		p := s.run(t, fmt.Sprint("worker", i), host, "worker", "--brokers", s.brokers, "--data", s.data, "--admin", free.take(t), "--replication", "1")
+		p := s.run(t, fmt.Sprint("worker", i), host, "worker", "--brokers", s.brokers, "--data", s.data, "--admin", free.take(t), "--replication", "1",
+			"--session-timeout", session.String())
 		s.victims = append(s.victims, processVictim(p))
 	}
 	return s

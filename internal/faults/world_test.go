@@ -64,7 +64,7 @@ type outcome struct {
 	Verdict *simulator.Verdict             `json:"verdict"`
 }
 
-// outcome waits for the end and reports what the simulator's auditor found.
+// outcome waits for the end and reports what the simulator's auditor found. What the APIs were asked is for asked.
 func (w *world) outcome(t *testing.T, report func(format string, args ...any)) outcome {
 	t.Helper()
 	<-w.done
@@ -82,7 +82,7 @@ func (w *world) outcome(t *testing.T, report func(format string, args ...any)) o
 		all  []simulator.Difference
 	}{
 		{"missing", o.Verdict.Missing}, {"wrong", o.Verdict.Wrong}, {"extra", o.Verdict.Extra}, {"LOST", o.Verdict.Lost}, {"believed", o.Verdict.Believed},
-		{"counted twice", o.Verdict.Twice}, {"API", o.Verdict.Abused},
+		{"counted twice", o.Verdict.Twice},
 	} {
 		for i, d := range part.all {
 			if i == 10 {
@@ -96,6 +96,16 @@ func (w *world) outcome(t *testing.T, report func(format string, args ...any)) o
 		report("the simulator ended with %d: %s", w.code, log)
 	}
 	return o
+}
+
+// asked judges what the APIs were asked. Their limits hold for what arrives in a second, and what a link holds up arrives at once: so
+// many requests may be beyond them.
+func (o *outcome) asked(heldUp int, report func(format string, args ...any)) {
+	for name, n := range o.API {
+		if n.OverLimit > heldUp || n.Locked {
+			report("the API of %s was asked %d times, %d of them beyond its limit (%d can be the link's fault), locked: %v", name, n.Requests, n.OverLimit, heldUp, n.Locked)
+		}
+	}
 }
 
 // attempt is a line of the simulator's journal.

@@ -75,6 +75,11 @@ func (v *Verdict) OK() bool {
 	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost)+len(v.Believed)+len(v.Twice)+len(v.Abused) == 0
 }
 
+// CanChange says that something differs which a receiver may still put right, when it has had more time.
+func (v *Verdict) CanChange() bool {
+	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost) > 0
+}
+
 // NewAuditor makes an auditor of a plan.
 func NewAuditor(p *Plan) *Auditor {
 	a := &Auditor{

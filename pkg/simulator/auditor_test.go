@@ -142,6 +142,9 @@ func TestAuditor(t *testing.T) {
 			if got != c.counts || v.OK() != (c.counts == [6]int{}) {
 				t.Errorf("missing, wrong, extra, lost, believed, twice: %v, want %v; %+v", got, c.counts, v)
 			}
+			if want := got[0]+got[1]+got[2]+got[3] > 0; v.CanChange() != want {
+				t.Errorf("it can change: %v, want %v", v.CanChange(), want)
+			}
 			all := ""
 			for _, part := range [][]Difference{v.Missing, v.Wrong, v.Extra, v.Lost, v.Believed, v.Twice} {
 				for _, d := range part {
