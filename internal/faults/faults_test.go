@@ -25,8 +25,6 @@ const (
 	session = 10 * time.Second // a dead worker's partitions are given away after so much silence, which a rebalance prolongs
 	settled = 2 * time.Minute
 	atOnce  = 3 // faults
-	// underWay is how many requests a process makes at once, at most, of one provider's API.
-	underWay = 4
 )
 
 // TestCampaign operates Hookfold in each topology, strikes it until it has been killed often enough, lets it settle, and
@@ -67,7 +65,7 @@ func campaign(t *testing.T, s *site, free *ports, kills int) {
 	a.caughtUp(ctx, a.ends(ctx))
 	lag := time.Since(faults)
 	said := s.world.outcome(t, t.Errorf)
-	said.asked(underWay*len(s.procs)*struck["APIs"], t.Errorf)
+	said.asked(s.beyondLimits(struck), t.Errorf)
 	settled := time.Since(began)
 	found := a.recorded(ctx, s.world.attempts(t))
 	a.caughtUp(ctx, a.ends(ctx))

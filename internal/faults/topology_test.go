@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -130,6 +131,30 @@ func newSite(t *testing.T, w *world, binary string, free *ports) *site {
 		}
 	}
 	return s
+}
+
+// How many requests of one provider's API a process makes at once, and how many at once a shared rate lets through, at most, where the
+// provider's limit is a narrow one.
+const (
+	underWay = 4
+	burst    = 5
+)
+
+// beyondLimits is how many requests may be beyond an API's limit through the faults that struck: what the link held up arrives at once, and a
+// clock that is set gives a new burst, twice.
+func (s *site) beyondLimits(struck map[string]int) int {
+	askers, steps := 0, 0
+	for _, p := range s.procs {
+		if p.name == "up" || strings.HasPrefix(p.name, "worker") {
+			askers++
+		}
+	}
+	for _, v := range s.victims {
+		if v.name == "clock of host" || v.name == "clock of workers' host" {
+			steps += 2 * struck[v.name]
+		}
+	}
+	return underWay*askers*struck["APIs"] + burst*steps
 }
 
 // host is a machine's clock, and a victim, where this machine can have several.
