@@ -252,11 +252,11 @@ func (a *Auditor) Verdict() Verdict {
 }
 
 // repeated finds what was counted more than once. An event that tells of further entities is counted for each of them, and is only
-// looked for at the first.
+// looked for at the first. One without any name can rightly be taken for a new one.
 func (a *Auditor) repeated() []Difference {
 	planned := map[string]map[string]map[string]bool{}
 	for _, d := range a.plan.Deliveries {
-		if !d.Genuine() {
+		if !d.Genuine() || d.nameless {
 			continue
 		}
 		k := key(d.Connection, d.Kind, d.ID)

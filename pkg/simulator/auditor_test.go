@@ -63,7 +63,7 @@ func judge(p *Plan, rows map[string][]map[string]any, sent *Sent) Verdict {
 
 // The auditor is content with the truth, and with nothing else.
 func TestAuditor(t *testing.T) {
-	p := mustPlan(t, Options{Seed: 9, Stories: 200, Chaos: Chaos{Duplicate: 0.3, Forge: 0.2}})
+	p := mustPlan(t, Options{Seed: 9, Stories: 600, Chaos: Chaos{Duplicate: 0.3, Forge: 0.2}})
 	find := func(rows []map[string]any, column, value string) map[string]any {
 		for _, row := range rows {
 			if text(row[column]) == value {
@@ -128,6 +128,11 @@ func TestAuditor(t *testing.T) {
 				}
 			}
 		}, [6]int{0, 0, 0, 0, 1}, "refusal of the forged delivery"},
+		{"without a name, taken for a new one", func(rows map[string][]map[string]any, _ *Sent) {
+			again := maps.Clone(find(rows["timeline"], "type", "delfinance.WHITELABEL_CUSTOMER_DOCUMENTATION_REJECTED"))
+			again["observation_id"] = "another"
+			rows["timeline"] = append(rows["timeline"], again)
+		}, [6]int{}, ""},
 		{"counted twice", func(rows map[string][]map[string]any, _ *Sent) {
 			again := maps.Clone(find(rows["timeline"], "type", "delfinance.PIX_RECEIVED"))
 			again["observation_id"] = "another"
