@@ -40,17 +40,17 @@ func TestCampaign(t *testing.T) {
 	for _, topology := range topologies {
 		t.Run(topology.name, func(t *testing.T) {
 			t.Parallel()
-			campaign(t, topology.build(t, newWorld(t, seed, kills*storiesPerKill), binary, free), free, kills)
+			campaign(t, topology.build(t, newWorld(t, seed, kills*storiesPerKill), binary, free), free, kills, topology.part)
 		})
 	}
 }
 
 // campaign is one site under faults, from its start to the audit.
-func campaign(t *testing.T, s *site, free *ports, kills int) {
+func campaign(t *testing.T, s *site, free *ports, kills int, part time.Duration) {
 	began, seed := time.Now(), s.world.plan.Seed
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(kills)*perKill+2*settled)
 	defer cancel()
-	s.world.begin(t, s, time.Duration(kills)*partPerKill)
+	s.world.begin(t, s, time.Duration(kills)*part)
 	watching, watched := context.WithCancel(ctx)
 	w := &watcher{site: s, seen: map[*simulator.Entity]seen{}}
 	var eyes sync.WaitGroup

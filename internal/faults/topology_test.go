@@ -64,9 +64,11 @@ type victim struct {
 var topologies = []struct {
 	name  string
 	build func(t *testing.T, w *world, binary string, free *ports) *site
+	// part is for how long the world tells what it tells first, for each kill: so that it goes on about as long as the faults do.
+	part time.Duration
 }{
-	{"up", newUp},
-	{"cluster", newCluster},
+	{"up", newUp, 1600 * time.Millisecond},
+	{"cluster", newCluster, 1200 * time.Millisecond},
 }
 
 // newUp is everything in one process, on the embedded broker.

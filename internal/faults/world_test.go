@@ -18,7 +18,6 @@ import (
 // Size and pace of the world. What it tells first comes within one part of its time, what is late, or comes again, within nearly two.
 const (
 	storiesPerKill = 40
-	partPerKill    = 1200 * time.Millisecond
 	patience       = 15 * time.Second // the simulator's, for an answer
 	tolerance      = 3 * time.Minute  // of signed times, the least of all providers'
 	replayed       = 6 * time.Minute  // how old the signatures of replays are
