@@ -78,7 +78,7 @@ func campaign(t *testing.T, s *site, free *ports, kills int, part time.Duration)
 	}
 	for _, p := range s.procs {
 		for why, times := range p.ended {
-			t.Logf("%s ended by itself %d times: %s", p.name, times, why)
+			t.Errorf("%s ended by itself %d times: %s", p.name, times, why)
 		}
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", p.name, p.tail(2000))

@@ -28,7 +28,7 @@ type process struct {
 	mu      sync.Mutex
 	pid     int            // 0 while it is down
 	down    time.Duration  // how long it stays down after a kill
-	ended   map[string]int // ends that nobody asked for, by the last line written
+	ended   map[string]int // ends that nobody asked for, by the last line written, and starts that failed
 	killed  bool
 	running chan struct{} // closed when supervision has ended
 	cancel  context.CancelFunc
