@@ -259,7 +259,7 @@ func (b *Builder) encode(k *Block, o *lifecycle.Observation, at Position) (parke
 		return refusal(o, ReasonUnknownKind, fmt.Sprintf("no lifecycle for kind %q of provider %q", o.Entity.Kind, provider))
 	}
 	rank := kindRank(o.Entity.Connection, o.Entity.Kind)
-	k.data = appendRecord(k.data, rank, provider, o, at, func(to []byte) []byte { return l.Observe(o).AppendBinary(to) })
+	k.data = appendRecord(k.data, rank, provider, o, at, func(to []byte) []byte { return l.AppendObserved(to, o, &k.scratch) })
 	k.entries = append(k.entries, entry{rank: record(k.data[start:]).rank(), at: uint32(start)})
 	return nil
 }

@@ -30,8 +30,20 @@ type portion struct {
 
 	parked   []parkedRow
 	entities []built
+	rows     []timelineRow // of all entities
 	err      error
 	ready    chan struct{}
+}
+
+// recycle makes the portion empty, with the memory that it has; false where a later portion still needs what it holds.
+func (p *portion) recycle() bool {
+	if p.carry != nil || p.carried != nil || len(p.data) > maxPortion {
+		return false
+	}
+	clear(p.entities)
+	clear(p.rows)
+	*p = portion{data: p.data[:0], records: p.records[:0], entities: p.entities[:0], rows: p.rows[:0], ready: make(chan struct{})}
+	return true
 }
 
 // built is an entity, or a part of one, ready to be written.
@@ -126,10 +138,10 @@ func (f *folder) entity(p *portion, base lifecycle.Summary, records []record, be
 		rank: records[0].rank(), key: key, entity: e, kind: kindKey{e.Connection, e.Kind, provider},
 		lc: f.lifecycles[[2]string{provider, e.Kind}], begun: begun, more: more,
 	}
-	panicked, err := f.try(&b, base, records)
+	panicked, err := f.try(p, &b, base, records)
 	if err == nil && panicked != nil {
 		if records, err = f.isolate(p, &b, base, records); err == nil && len(records) > 0 {
-			panicked, err = f.try(&b, base, records)
+			panicked, err = f.try(p, &b, base, records)
 			if err == nil && panicked != nil {
 				err = f.refuse(p, &b, records, panicked)
 				records = nil
@@ -147,10 +159,10 @@ func (f *folder) entity(p *portion, base lifecycle.Summary, records []record, be
 }
 
 // try folds records onto a summary. A panic of the fold is returned, not passed on.
-func (f *folder) try(b *built, base lifecycle.Summary, records []record) (panicked any, err error) {
+func (f *folder) try(p *portion, b *built, base lifecycle.Summary, records []record) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	b.rows, b.bodies, b.differing = nil, nil, nil
-	sum := base
+	sum, first := base, len(p.rows)
 	for start := 0; start < len(records); {
 		end := start + 1
 		for end < len(records) && bytes.Equal(records[end].id(), records[start].id()) {
@@ -160,18 +172,19 @@ func (f *folder) try(b *built, base lifecycle.Summary, records []record) (panick
 		if err != nil {
 			return nil, err
 		}
-		one, err := lifecycle.DecodeSummary(encoded)
+		one, err := lifecycle.ViewSummary(encoded)
 		if err != nil {
 			return nil, err
 		}
 		b.lc.Label(o.Status)
 		sum = b.lc.Join(sum, one)
-		b.rows = append(b.rows, timelineRow{
+		p.rows = append(p.rows, timelineRow{
 			o: o, occurred: text(nullTime(o.Occurred)), recorded: formatTime(o.Recorded), at: records[start].delivered().at,
 		})
 		b.differ(o.ID, o.Fingerprint, records[start+1:end])
 		start = end
 	}
+	b.rows = p.rows[first:len(p.rows):len(p.rows)]
 	b.f = finish(b.lc, b.entity, sum, nil)
 	return nil, nil
 }
@@ -196,7 +209,7 @@ func (f *folder) isolate(p *portion, b *built, base lifecycle.Summary, records [
 	var good []record
 	for i := range records {
 		probe := built{entity: b.entity, lc: b.lc}
-		panicked, err := f.try(&probe, base, records[i:i+1])
+		panicked, err := f.try(p, &probe, base, records[i:i+1])
 		switch {
 		case err != nil:
 			return nil, err
@@ -243,8 +256,8 @@ func (m *mark) covers(r record) bool {
 }
 
 // portions cuts the merged records into portions and calls send with each, leaving out what was written before an
-// interruption.
-func portions(ctx context.Context, m *merge, written *mark, send func(*portion) error) error {
+// interruption. Portions that were used come back by free.
+func portions(ctx context.Context, m *merge, written *mark, free <-chan *portion, send func(*portion) error) error {
 	var p *portion
 	var offsets []int
 	var carry chan lifecycle.Summary
@@ -286,7 +299,11 @@ func portions(ctx context.Context, m *merge, written *mark, send func(*portion) 
 		}
 		if deliveries < maxDeliveries {
 			if p == nil {
-				p = &portion{data: make([]byte, 0, portionBytes+16<<10), ready: make(chan struct{})}
+				select {
+				case p = <-free:
+				default:
+					p = &portion{data: make([]byte, 0, portionBytes+16<<10), ready: make(chan struct{})}
+				}
 			}
 			offsets = append(offsets, len(p.data))
 			p.data = append(p.data, r...)

@@ -9,12 +9,15 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
 
 // Block is a stretch of the log, encoded by Builder.Encode and taken by Builder.Add.
 type Block struct {
 	data    []byte
 	entries []entry
+	scratch lifecycle.Scratch
 	// Facts is how many records of the log it holds.
 	Facts int
 	next  map[int32]int64

@@ -34,7 +34,7 @@ func (b *Builder) build(ctx context.Context, m *merge) (lifecycle.Digest, error)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	work, ordered := make(chan *portion, portionsBeside), make(chan *portion, portionsBeside)
+	work, ordered, free := make(chan *portion, portionsBeside), make(chan *portion, portionsBeside), make(chan *portion, portionsBeside)
 	var wg sync.WaitGroup
 	for range b.c.Folders {
 		f := b.newFolder()
@@ -50,7 +50,7 @@ func (b *Builder) build(ctx context.Context, m *merge) (lifecycle.Digest, error)
 	wg.Go(func() {
 		defer close(ordered)
 		defer close(work)
-		cutting = portions(ctx, m, &written, func(p *portion) error {
+		cutting = portions(ctx, m, &written, free, func(p *portion) error {
 			select {
 			case ordered <- p:
 			case <-ctx.Done():
@@ -76,6 +76,13 @@ func (b *Builder) build(ctx context.Context, m *merge) (lifecycle.Digest, error)
 		}
 		if failed != nil {
 			cancel(failed)
+			continue
+		}
+		if p.recycle() {
+			select {
+			case free <- p:
+			default:
+			}
 		}
 	}
 	wg.Wait()

@@ -96,7 +96,7 @@ func (w *writer) load(num int64) (stored, error) {
 func foldOnto(old *stored, joins []*item, space []byte) (f folded, err error) {
 	var sum lifecycle.Summary
 	if old.summary != nil {
-		if sum, err = lifecycle.DecodeSummary(old.summary); err != nil {
+		if sum, err = lifecycle.ViewSummary(old.summary); err != nil {
 			return f, err
 		}
 	}

@@ -23,6 +23,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	waiting []*batch // batches that are not yet being written, oldest first
+	spare   []Fact   // the memory of a batch that was written
 	closed  bool
 	wake    chan struct{} // holds one token where there may be work
 	stopped chan struct{} // closed when the writer has ended
@@ -116,7 +117,8 @@ func (s *Store) enqueue(facts []Fact) ([]*batch, error) {
 	for len(facts) > 0 {
 		last := len(s.waiting) - 1
 		if last < 0 || len(s.waiting[last].facts) >= s.config.MaxBatch {
-			s.waiting = append(s.waiting, &batch{done: make(chan struct{})})
+			s.waiting = append(s.waiting, &batch{facts: s.spare, done: make(chan struct{})})
+			s.spare = nil
 			last++
 		}
 		b := s.waiting[last]
@@ -159,6 +161,10 @@ func (s *Store) run() {
 			}
 			s.announce()
 			close(b.done)
+			clear(b.facts)
+			s.mu.Lock()
+			s.spare, b.facts = b.facts[:0], nil
+			s.mu.Unlock()
 		}
 	}
 }

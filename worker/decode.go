@@ -7,6 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/hookfold/hookfold/pkg/event"
+	"github.com/hookfold/hookfold/pkg/kafka"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
 	"github.com/hookfold/hookfold/projections"
@@ -38,23 +39,42 @@ func NewDecoder(providers []provider.Provider, connections []provider.Connection
 }
 
 // Decode never fails: a record that cannot be decoded, or whose decoding panics, becomes a parked fact. The position is
-// the caller's to fill in.
-func (d *Decoder) Decode(m *message.Message) (fact projections.Fact) {
-	parked := &projections.Parked{ObservationID: m.UUID}
+// the caller's to fill in. What is found shares the message's payload.
+func (d *Decoder) Decode(m *message.Message) projections.Fact {
+	e, err := event.ParseFact(m)
+	if err != nil {
+		return park(&projections.Parked{ObservationID: m.UUID}, provider.Park(provider.ParkedEnvelope, "%v", err))
+	}
+	return d.decode(&e)
+}
+
+// DecodeRecord is Decode of a record that is no message, with its position.
+func (d *Decoder) DecodeRecord(r *kafka.Record) (f projections.Fact) {
+	e, err := event.ParseHeaders(len(r.Headers), func(i int) (string, []byte) { return r.Headers[i].Key, r.Headers[i].Value }, r.Value)
+	if err == nil {
+		f = d.decode(&e)
+	} else if m, err := Marshaler().Unmarshal(*r); err == nil {
+		f = d.Decode(m) // as it cannot be read, so that it is parked in the same words
+	} else { // as the interface allows; ours never fails
+		f = park(&projections.Parked{}, provider.Park(provider.ParkedEnvelope, "%v", err))
+	}
+	f.Partition, f.Offset, f.Prev = r.Partition, r.Offset, r.Offset
+	return f
+}
+
+func (d *Decoder) decode(e *event.Event) (fact projections.Fact) {
+	parked := func(err error) projections.Fact {
+		return park(&projections.Parked{Connection: e.Connection, ObservationID: e.ID, Type: e.Type}, err)
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			// The panic's own text may quote the body.
-			fact = park(parked, provider.Park(provider.ParkedPanic, "decoding it panicked with a %T", p))
+			fact = parked(provider.Park(provider.ParkedPanic, "decoding it panicked with a %T", p))
 		}
 	}()
-	e, err := event.Parse(m)
+	observations, err := d.observations(e)
 	if err != nil {
-		return park(parked, provider.Park(provider.ParkedEnvelope, "%v", err))
-	}
-	parked.Connection, parked.ObservationID, parked.Type = e.Connection, e.ID, e.Type
-	observations, err := d.observations(&e)
-	if err != nil {
-		return park(parked, err)
+		return parked(err)
 	}
 	return projections.Fact{Observations: observations}
 }

@@ -24,11 +24,7 @@ func History(r *kafka.Reader, topic string, d *Decoder) func(context.Context, []
 		}
 		var out []lifecycle.Observation
 		err := r.Read(ctx, ranges, func(record kafka.Record) error {
-			m, err := Marshaler().Unmarshal(record)
-			if err != nil {
-				return err
-			}
-			out = append(out, d.Decode(m).Observations...)
+			out = append(out, d.DecodeRecord(&record).Observations...)
 			return nil
 		})
 		return out, err

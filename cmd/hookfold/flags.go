@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strconv"
 
 	"github.com/alecthomas/kong"
 
@@ -9,10 +10,11 @@ import (
 	"github.com/hookfold/hookfold/internal/config"
 )
 
-// flags are the settings as flags. Empty means not given; package config knows the defaults and reads the environment.
+// flags are the settings as flags. Those that do not stand on the command line are not given; package config knows the defaults and reads the environment.
 type flags struct {
 	Listen         string `help:"Address of the endpoint (127.0.0.1:8080)." placeholder:"ADDR"`
-	Admin          string `help:"Address of /livez, /readyz and /metrics (127.0.0.1:9090)." placeholder:"ADDR"`
+	Admin          string `help:"Address of /livez, /readyz, /metrics and the console (127.0.0.1:9090)." placeholder:"ADDR"`
+	Console        bool   `help:"Serve the read-only web view at /console/ of the admin address; it shows personal data (up: where that is a loopback address; worker: not)." negatable:""`
 	Data           string `help:"Directory of the store, projections.db, and of the embedded log (./data)." placeholder:"DIR"`
 	Brokers        string `help:"Kafka's addresses; for up, where the embedded broker listens (127.0.0.1:9092)." placeholder:"ADDR,…"`
 	Topic          string `help:"Topic of observations (hookfold.events)." placeholder:"NAME"`
@@ -39,8 +41,14 @@ type flags struct {
 func given(parsed *kong.Context) map[string]string {
 	values := map[string]string{}
 	for _, f := range parsed.Flags() {
-		if text, ok := f.Target.Interface().(string); ok && f.Set {
-			values["--"+f.Name] = text
+		if !f.Set {
+			continue
+		}
+		switch v := f.Target.Interface().(type) {
+		case string:
+			values["--"+f.Name] = v
+		case bool:
+			values["--"+f.Name] = strconv.FormatBool(v)
 		}
 	}
 	out := map[string]string{}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,12 +13,12 @@ import (
 	"github.com/hookfold/hookfold/pkg/kafka/embedded"
 )
 
-// openLog gives a command that reads the log the way to it: the brokers of the configuration where it names any; else the
-// embedded log of the data directory, through the hookfold up that holds it, or through a broker of the command's own
-// where none runs. The function that it returns must be called at the end.
+// openLog gives a command that reads the log the way to it: the brokers of the configuration where it names any; else, or
+// where those are hookfold up's own, the embedded log of the data directory, through the hookfold up that holds it, or
+// through a broker of the command's own where none runs. The function that it returns must be called at the end.
 func (w *world) openLog(c *config.Config) (kafka.Config, func() error, error) {
 	none := func() error { return nil }
-	if c.Given["brokers"] && !embeddedLog(c) {
+	if c.Given["brokers"] && !(embeddedLog(c) && listensThere(c)) {
 		kc, err := kafkaConfig(c, w.logger, nil)
 		return kc, none, err
 	}
@@ -47,6 +48,24 @@ func (w *world) openLog(c *config.Config) (kafka.Config, func() error, error) {
 func embeddedLog(c *config.Config) bool {
 	info, err := os.Stat(logDir(c))
 	return err == nil && info.IsDir()
+}
+
+// listensThere says whether the configured brokers are where hookfold up listened on this data directory last: for up, the
+// setting is its own address. Any other address is that of a Kafka, whatever an earlier hookfold up left in the directory.
+func listensThere(c *config.Config) bool {
+	text, err := os.ReadFile(addressFile(c))
+	if err != nil || len(c.Brokers) != 1 {
+		return false
+	}
+	lastHost, lastPort, err := net.SplitHostPort(strings.TrimSpace(string(text)))
+	host, port, e := net.SplitHostPort(c.Brokers[0])
+	return err == nil && e == nil && (port == lastPort || port == "0") && (host == lastHost || here(host) && here(lastHost))
+}
+
+// here says whether a host is this machine, as far as its name tells.
+func here(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || host == "localhost" || ip.IsLoopback() || ip.IsUnspecified()
 }
 
 func logDir(c *config.Config) string { return filepath.Join(c.Data, "log") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hookfold/hookfold/internal/admin"
 	"github.com/hookfold/hookfold/internal/config"
+	"github.com/hookfold/hookfold/projections/console"
 )
 
 // stopLimit is how long a process may take to stop. Its stages have limits of their own that fit in: 8.5 s for requests
@@ -33,6 +35,7 @@ type process struct {
 	checks   []admin.Check
 	stages   []stage
 	closers  []stage
+	console  http.Handler // beside the checks; nil for none
 }
 
 // stage is a part of a process, by name: to be run until its context ends, or to be closed.
@@ -85,7 +88,7 @@ func (p *process) run(ctx context.Context, adminListener net.Listener, started f
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAdmin()
 	adminDone := make(chan error, 1)
-	go func() { adminDone <- admin.Serve(adminCtx, adminListener, admin.Handler(checks, p.registry), p.log) }()
+	go func() { adminDone <- admin.Serve(adminCtx, adminListener, p.adminHandler(checks), p.log) }()
 
 	done := make(chan struct{})
 	var watch sync.WaitGroup
@@ -126,6 +129,18 @@ func (p *process) run(ctx context.Context, adminListener net.Listener, started f
 	err := errors.Join(append(errs, p.close(ctx))...)
 	stopAdmin()
 	return errors.Join(err, <-adminDone)
+}
+
+// adminHandler serves checks and metrics, and the console where there is one.
+func (p *process) adminHandler(checks []admin.Check) http.Handler {
+	h := admin.Handler(checks, p.registry)
+	if p.console == nil {
+		return h
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.Handle(console.Prefix, p.console)
+	return mux
 }
 
 // abandon closes what was built so far, after something else could not be, and gives the errors that are not nil.

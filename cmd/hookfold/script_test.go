@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	rows QUERY < FILE    waits until the store answers a query with what a file holds
 //	records N            the log holds exactly N records, all of them valid CloudEvents
 //	ready CODE [TEXT]    waits until /readyz answers with a status, and a text
+//	page PATH TEXT…      waits until a page of the console holds these texts; see pageCmd
 //	head N FILE TEXT     line N of a file holds a text
 //	mode OCTAL FILE      a file has these permissions
 //	api DIR              plays a provider's API from files; see apiCmd
@@ -59,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"rows":    rowsCmd,
 			"records": recordsCmd,
 			"ready":   readyCmd,
+			"page":    pageCmd,
 			"head":    headCmd,
 			"mode":    modeCmd,
 			"api":     apiCmd,

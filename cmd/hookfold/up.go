@@ -25,7 +25,7 @@ type upCmd struct{}
 //	provider ─POST─▶ ingest ─▶ embedded broker, DATA/log ─▶ worker ─▶ DATA/projections.db
 //	                                  ▲ kcat and others can read it too
 //
-// One broker, one endpoint, one worker, one store, one admin server.
+// One broker, one endpoint, one worker, one store, one admin server, and on it the console where that is a loopback address.
 func (*upCmd) Run(w *world) error {
 	c, demo, err := w.loadUp()
 	if err != nil {
@@ -61,10 +61,14 @@ func (*upCmd) Run(w *world) error {
 	if err != nil {
 		return p.abandon(err, ln.Close())
 	}
+	console, err := p.addConsole(kc, adminLn, true)
+	if err != nil {
+		return p.abandon(err, ln.Close(), adminLn.Close())
+	}
 	return p.run(w.ctx, adminLn, func(ctx context.Context) error {
 		awaitReady(ctx, folder)
 		return w.announce(upReport{
-			Demo: demo != nil, URL: c.URL(ln.Addr()), Admin: "http://" + adminLn.Addr().String(), Broker: broker.Addrs()[0],
+			Demo: demo != nil, URL: c.URL(ln.Addr()), Admin: "http://" + adminLn.Addr().String(), Console: console, Broker: broker.Addrs()[0],
 			Topic: c.Topic, Store: storePath(c), Connections: upConnections(c),
 		}, demo)
 	})
@@ -135,6 +139,7 @@ type upReport struct {
 	Demo        bool           `json:"demo"`
 	URL         string         `json:"url"`
 	Admin       string         `json:"admin"`
+	Console     string         `json:"console,omitempty"`
 	Broker      string         `json:"broker"`
 	Topic       string         `json:"topic"`
 	Store       string         `json:"store"`
@@ -170,7 +175,11 @@ func (w *world) announce(r upReport, d *demo) error {
 	w.say(w.stdout, "  endpoint  %s/webhooks/NAME\n", r.URL)
 	w.say(w.stdout, "  log       %s, topic %s (Kafka protocol)\n", r.Broker, r.Topic)
 	w.say(w.stdout, "  store     %s\n", r.Store)
-	w.say(w.stdout, "  admin     %s/readyz and /metrics\n\n", r.Admin)
+	w.say(w.stdout, "  admin     %s/readyz and /metrics\n", r.Admin)
+	if r.Console != "" {
+		w.say(w.stdout, "  console   %s\n", r.Console)
+	}
+	w.say(w.stdout, "\n")
 	for _, conn := range r.Connections {
 		w.say(w.stdout, "  %-20s %s%s\n", conn.Name, r.URL, conn.Path)
 	}

@@ -65,7 +65,7 @@ func main() {
 	flag.IntVar(&o.publishers, "publishers", 64, "goroutines that publish")
 	flag.StringVar(&o.only, "only", "", "run only the measures whose line contains this, e.g. 'hookfold' or 'window 1000'")
 	flag.StringVar(&o.broker, "broker", "", "'embedded' or 'kafka'; both without it, where a real Kafka is there")
-	flag.StringVar(&o.stages, "stages", "ingest,idle,worker,kafka", "what to measure")
+	flag.StringVar(&o.stages, "stages", "ingest,idle,worker,rebuild,kafka", "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 1, "how often each stage is measured, in turns with its bound and with other programs")
 	flag.IntVar(&o.connections, "connections", 64, "keep-alive connections to ingest")
 	flag.IntVar(&o.events, "events", 1_000_000, "events that a worker catches up with, five for each entity")

@@ -28,7 +28,7 @@ type bed struct {
 // stages measures whole stages of hookfold, each against its bound.
 func stages(o options) (err error) {
 	want := func(name string) bool { return strings.Contains(o.stages, name) }
-	if !want("ingest") && !want("idle") && !want("worker") {
+	if !want("ingest") && !want("idle") && !want("worker") && !want("rebuild") {
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "hookfold-bench-")
@@ -50,7 +50,7 @@ func stages(o options) (err error) {
 		name string
 		run  func() error
 	}{{"ingest", b.ingest}, {"idle", b.idle}, {"worker", b.catchUp}} {
-		if !want(s.name) {
+		if !want(s.name) && (s.name != "worker" || !want("rebuild")) {
 			continue
 		}
 		if err := b.withBroker(s.run); err != nil {

@@ -24,11 +24,13 @@ type Config struct {
 	File string
 	// Listen is the address of the webhook endpoint, Admin that of /livez, /readyz and /metrics.
 	Listen, Admin string
+	// Console serves the web view of the store on the admin address, where Given says that it was set.
+	Console bool
 	// Data is the directory of the store, and of the log where it is embedded.
 	Data string
 	// Brokers are Kafka's addresses, host:port.
 	Brokers []string
-	// Given says of Brokers and Listen whether they were set at all, rather than left at their defaults.
+	// Given says of Brokers, Listen and Console whether they were set at all, rather than left at their defaults.
 	Given map[string]bool
 	// Topic is the topic of observations, Group the workers' consumer group.
 	Topic, Group string

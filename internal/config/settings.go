@@ -37,6 +37,7 @@ func (c *Config) settings() []setting {
 	return []setting{
 		{name: "listen", set: address(&c.Listen), get: text(&c.Listen)},
 		{name: "admin", set: address(&c.Admin), get: text(&c.Admin)},
+		{name: "console", set: boolean(&c.Console), get: c.console},
 		{name: "data", set: filled(&c.Data), get: text(&c.Data)},
 		{name: "brokers", list: true, set: brokers(&c.Brokers), get: func() string { return strings.Join(c.Brokers, ",") }},
 		{name: "topic", set: matching(&c.Topic, topicName, "letters, digits, dots, dashes and underscores, at most 249"), get: text(&c.Topic)},
@@ -57,6 +58,14 @@ func (c *Config) settings() []setting {
 		{name: "kafka.sasl.username", set: anything(&c.Kafka.SASL.Username), get: text(&c.Kafka.SASL.Username)},
 		{name: "kafka.sasl.password", secret: true, set: anything(&c.Kafka.SASL.Password), get: text(&c.Kafka.SASL.Password)},
 	}
+}
+
+// console is empty where the setting is not given: what that means is the command's to say.
+func (c *Config) console() string {
+	if !c.Given["console"] {
+		return ""
+	}
+	return strconv.FormatBool(c.Console)
 }
 
 // Settings lists the names of all settings in the order of the file, and whether each is a secret (and so has no flag).

@@ -61,7 +61,7 @@ func TestCompose(t *testing.T) {
 
 	played := make(chan error, 1)
 	go func() {
-		_, err := c.run(ctx, "run", "--rm", "--no-deps", "--use-aliases", "simulator")
+		_, err := c.run(ctx, "run", "--rm", "--use-aliases", "simulator")
 		played <- err
 	}()
 	// The second worker is killed when there is something to lose; Compose brings back what dies by itself, not what is killed.

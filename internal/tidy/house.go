@@ -13,7 +13,7 @@ func house() Rules {
 			"bin", "data", // made by make, never committed
 		},
 		Packages: []Package{
-			{"cmd/hookfold", []string{"ingest", "worker/...", "projections", "pkg/...", "internal/admin", "internal/builtin", "internal/config"},
+			{"cmd/hookfold", []string{"ingest", "worker/...", "projections/...", "pkg/...", "internal/admin", "internal/builtin", "internal/config"},
 				"imports run from the command to the stages to pkg; tests' and tools' packages are not for the program"},
 			{"ingest", []string{"pkg/event", "pkg/lifecycle", "pkg/provider"},
 				"stages meet only through the log, and ingest knows providers by their role and the log as a publisher"},
@@ -27,6 +27,8 @@ func house() Rules {
 				"it folds what the worker folds, in bulk: the worker's side of the log, never ingest's"},
 			{"projections", []string{"pkg/event", "pkg/lifecycle"},
 				"rows come from observations, never from payloads, and the store knows neither log nor stages"},
+			{"projections/console", []string{"projections", "pkg/lifecycle"},
+				"it shows what the store's reader gives: no SQL, no log, no stage, no provider"},
 			{"pkg/event", nil, "the envelope is the bottom: it knows neither providers nor the fold"},
 			{"pkg/lifecycle", []string{"pkg/event"}, "the fold is pure and knows only the envelope"},
 			{"pkg/lifecycle/lifecycletest", []string{"pkg/event", "pkg/lifecycle"}, "it checks the laws of the fold and nothing else"},

@@ -125,8 +125,11 @@ func (e *Event) Validate() error {
 		return fmt.Errorf("event: attribute recordedtime is missing")
 	}
 	for name := range e.Headers {
-		if strings.HasPrefix(name, "ce_") || name == headerContentType || name != strings.ToLower(name) {
+		if isAttribute(name) {
 			return fmt.Errorf("event: header %q is reserved or not in lower case", name)
+		}
+		if err := checkName(name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -142,7 +145,17 @@ func (e *Event) Clone() Event {
 // Printable says whether a string can stand in an attribute: valid UTF-8 without control characters, at most
 // MaxAttribute bytes. The empty string is printable.
 func Printable(s string) bool {
-	if len(s) > MaxAttribute || !utf8.ValidString(s) {
+	if len(s) > MaxAttribute {
+		return false
+	}
+	i := 0
+	for i < len(s) && ' ' <= s[i] && s[i] <= '~' {
+		i++
+	}
+	if s = s[i:]; s == "" { // as nearly always
+		return true
+	}
+	if !utf8.ValidString(s) {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })

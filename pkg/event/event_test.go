@@ -2,6 +2,8 @@ package event_test
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +33,7 @@ func TestRoundTrip(t *testing.T) {
 	back, err := event.Parse(m)
 	require.NoError(t, err)
 	require.Equal(t, e, back)
+	sameFact(t, m, e.Clone(), nil)
 	require.Equal(t, e.Key(), string(event.MessageKey(m)))
 	require.Equal(t, "devengo", back.Provider())
 	require.Equal(t, "account.activated", back.Word())
@@ -89,15 +92,17 @@ func TestParseNamesTheHeaderAtFault(t *testing.T) {
 
 // Whatever stands in the headers of a record, Parse does not panic, and what it accepts it gives back the same.
 func FuzzParse(f *testing.F) {
-	f.Add("1.0", "evt_1", "/connections/a", "devengo.x", "account/1", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00.5Z", "text/plain", []byte("{}"))
-	f.Add("", "\x00", "/connections/", ".", "/", "", "", "", []byte(nil))
-	f.Fuzz(func(t *testing.T, version, id, source, typ, subject, at, recorded, contentType string, body []byte) {
+	f.Add("1.0", "evt_1", "/connections/a", "devengo.x", "account/1", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00.5Z", "text/plain", "http-webhook-id", []byte("{}"))
+	f.Add("", "\x00", "/connections/", ".", "/", "", "", "", "X", []byte(nil))
+	f.Fuzz(func(t *testing.T, version, id, source, typ, subject, at, recorded, contentType, other string, body []byte) {
 		m := message.NewMessage(id, body)
 		m.Metadata = message.Metadata{
 			"ce_specversion": version, "ce_id": id, "ce_source": source, "ce_type": typ, "ce_subject": subject,
 			"ce_time": at, "ce_recordedtime": recorded, "content-type": contentType,
 		}
+		m.Metadata[other] = source
 		e, err := event.Parse(m)
+		sameFact(t, m, e, err)
 		if err != nil {
 			return
 		}
@@ -108,4 +113,34 @@ func FuzzParse(f *testing.F) {
 		require.Equal(t, e, back)
 		require.True(t, bytes.Equal(body, back.Body))
 	})
+}
+
+// sameFact checks that the quicker ways to read a message take the same ones, and find the same in them.
+func sameFact(t *testing.T, m *message.Message, want event.Event, refused error) {
+	t.Helper()
+	want = want.Clone()
+	for name := range want.Headers {
+		if name != event.HeaderStatus || want.Headers[name] == "" {
+			delete(want.Headers, name)
+		}
+	}
+	if len(want.Headers) == 0 {
+		want.Headers = nil
+	}
+	names := slices.Sorted(maps.Keys(m.Metadata))
+	names = append(names, names...) // the second half counts
+	header := func(i int) (string, []byte) {
+		if i < len(m.Metadata) {
+			return names[i], []byte("over")
+		}
+		return names[i], []byte(m.Metadata[names[i]])
+	}
+	fact, err := event.ParseFact(m)
+	require.Equal(t, refused == nil, err == nil, "Parse: %v; ParseFact: %v", refused, err)
+	record, recordErr := event.ParseHeaders(len(names), header, m.Payload)
+	require.Equal(t, refused == nil, recordErr == nil, "Parse: %v; ParseHeaders: %v", refused, recordErr)
+	if refused == nil {
+		require.Equal(t, want, fact)
+		require.Equal(t, want, record)
+	}
 }

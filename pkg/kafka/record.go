@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,36 +23,19 @@ type Record struct {
 	Timestamp time.Time
 }
 
-// Header is one record header.
-type Header struct {
-	Key   string
-	Value []byte
-}
+// Header is one record header. It is the client's own type, a Key and a Value, so that headers need not be copied.
+type Header = kgo.RecordHeader
 
 func fromClient(r *kgo.Record) Record {
-	rec := Record{
+	return Record{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-		Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
+		Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 	}
-	if len(r.Headers) > 0 {
-		rec.Headers = make([]Header, len(r.Headers))
-		for i, h := range r.Headers {
-			rec.Headers[i] = Header(h)
-		}
-	}
-	return rec
 }
 
 func (r Record) toClient(topic string) *kgo.Record {
 	if r.Topic == "" {
 		r.Topic = topic
 	}
-	rec := &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
-	if len(r.Headers) > 0 {
-		rec.Headers = make([]kgo.RecordHeader, len(r.Headers))
-		for i, h := range r.Headers {
-			rec.Headers[i] = kgo.RecordHeader(h)
-		}
-	}
-	return rec
+	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: slices.Clip(r.Headers), Timestamp: r.Timestamp}
 }

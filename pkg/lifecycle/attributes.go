@@ -90,15 +90,14 @@ const (
 // value is a group's fields in order; empty where the provider gives none.
 type value []string
 
-// flatten returns the groups that an observation writes, as entries with its stamp.
-func (o *Observation) flatten(at stamp) []entry {
+// flatten appends to entries the groups that an observation writes, with its stamp; fields is the backing array for the
+// fields of all groups.
+func (o *Observation) flatten(at *stamp, entries []entry, fields []string) []entry {
 	a := &o.Attributes
-	fields := make([]string, 0, allFields) // one backing array for the fields of all groups
-	entries := make([]entry, 0, groups)
 	write := func(g group, values ...string) {
 		n := len(fields)
 		fields = append(fields, values...)
-		entries = append(entries, entry{g, at, value(fields[n:len(fields):len(fields)])})
+		entries = append(entries, entry{g, *at, value(fields[n:len(fields):len(fields)])})
 	}
 	if a.Origin != nil {
 		write(groupOrigin, formatTime(a.Origin.Created))

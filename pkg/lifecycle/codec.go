@@ -1,11 +1,13 @@
 package lifecycle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"math/bits"
+	"unsafe"
 )
 
 // Digest identifies a summary. Digests of many entities are summed without order; see Digest.Add.
@@ -57,16 +59,21 @@ const (
 
 // AppendBinary appends the summary's canonical encoding: equal summaries have equal bytes. The form belongs to Version.
 func (s Summary) AppendBinary(b []byte) []byte {
-	b = append(b, Version)
-	b = appendString(b, s.lookupWord)
-	if s.lookupWord != "" {
-		b = appendStamp(b, &s.lookup)
-	}
-	b = binary.AppendUvarint(b, uint64(len(s.claims)))
+	b = appendHead(b, s.lookupWord, &s.lookup, len(s.claims))
 	for i := range s.claims {
 		b = appendClaim(b, &s.claims[i])
 	}
 	return b
+}
+
+// appendHead appends what comes before the claims.
+func appendHead(b []byte, lookupWord string, lookup *stamp, claims int) []byte {
+	b = append(b, Version)
+	b = appendString(b, lookupWord)
+	if lookupWord != "" {
+		b = appendStamp(b, lookup)
+	}
+	return binary.AppendUvarint(b, uint64(claims))
 }
 
 func appendClaim(b []byte, c *claim) []byte {
@@ -122,7 +129,13 @@ func appendStamp(b []byte, s *stamp) []byte {
 
 // DecodeSummary reads what AppendBinary wrote. It fails on bytes of another version, and on bytes that are damaged.
 func DecodeSummary(b []byte) (Summary, error) {
-	d := decoder{rest: string(b)} // one copy; every string of the summary is a part of it
+	return ViewSummary(bytes.Clone(b)) // one copy; every string of the summary is a part of it
+}
+
+// ViewSummary is DecodeSummary without a copy: the summary, and all that comes of it, is a part of the bytes, which must
+// not be changed any more.
+func ViewSummary(b []byte) (Summary, error) {
+	d := decoder{rest: unsafe.String(unsafe.SliceData(b), len(b))}
 	if v := d.byte(); v != Version && d.err == nil {
 		return Summary{}, fmt.Errorf("lifecycle: summary of fold version %d, this is version %d: rebuild the store from the log", v, Version)
 	}

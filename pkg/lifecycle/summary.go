@@ -77,6 +77,34 @@ func (c *claim) entry(g group) *entry {
 
 // Observe is the summary of a single observation.
 func (l *Lifecycle) Observe(o *Observation) Summary {
+	c := claimOf(o, make([]entry, 0, groups), make([]string, 0, allFields))
+	sum := Summary{claims: []claim{c}}
+	if o.claimsByLookup() {
+		sum.lookup, sum.lookupWord = c.latest, c.word
+	}
+	return sum
+}
+
+// Scratch is memory that AppendObserved uses; its zero value is ready. It is for one goroutine at a time.
+type Scratch struct {
+	entries [groups]entry
+	fields  [allFields]string
+}
+
+// AppendObserved appends the encoding of Observe's summary, without making the summary.
+func (l *Lifecycle) AppendObserved(b []byte, o *Observation, s *Scratch) []byte {
+	c := claimOf(o, s.entries[:0], s.fields[:0])
+	word := ""
+	if o.claimsByLookup() {
+		word = c.word
+	}
+	return appendClaim(appendHead(b, word, &c.latest, 1), &c)
+}
+
+func (o *Observation) claimsByLookup() bool { return o.Source == SourceLookup && o.Status != "" }
+
+// claimOf is what one observation claims. What it writes is put into entries and fields, which are empty and large enough.
+func claimOf(o *Observation, entries []entry, fields []string) claim {
 	s := stamp{instantOf(o.Time()), o.ID, o.Fingerprint}
 	c := claim{
 		word: o.Status, latest: s, first: s.at, firstRecorded: instantOf(o.Recorded),
@@ -85,12 +113,8 @@ func (l *Lifecycle) Observe(o *Observation) Summary {
 	if o.Source != SourceLookup && !o.Occurred.IsZero() {
 		c.firstHook, c.lastHook = s.at, s.at
 	}
-	c.entries = o.flatten(s)
-	sum := Summary{claims: []claim{c}}
-	if o.Source == SourceLookup && o.Status != "" {
-		sum.lookup, sum.lookupWord = s, o.Status
-	}
-	return sum
+	c.entries = o.flatten(&c.latest, entries, fields)
+	return c
 }
 
 // Join is the summary of the union of the sets that a and b are summaries of. It is commutative, associative and

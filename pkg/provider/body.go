@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 )
@@ -14,7 +15,11 @@ const maxDepth = 128
 
 // ParseBody reads a body as a JSON object. It refuses what is not valid UTF-8, not valid JSON, not an object, or nested
 // deeper than 128 levels. The result shares nothing with the body. The error is a *Parked without any of the body in it.
-func ParseBody(body []byte) (gjson.Result, error) {
+func ParseBody(body []byte) (gjson.Result, error) { return ViewBody(bytes.Clone(body)) }
+
+// ViewBody is ParseBody without a copy: all that is taken from the result is a part of the body, which must not be changed
+// any more.
+func ViewBody(body []byte) (gjson.Result, error) {
 	switch {
 	case len(body) == 0:
 		return gjson.Result{}, Park(ParkedBody, "the body is empty")
@@ -25,12 +30,15 @@ func ParseBody(body []byte) (gjson.Result, error) {
 	case !gjson.ValidBytes(body):
 		return gjson.Result{}, Park(ParkedBody, "the body is not JSON")
 	}
-	r := gjson.ParseBytes(body)
+	r := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body)))
 	if !r.IsObject() {
 		return gjson.Result{}, Park(ParkedBody, "the body is JSON, but not an object")
 	}
 	return r, nil
 }
+
+// View is a value as it stands in the body, without a copy; see ViewBody.
+func View(r gjson.Result) []byte { return unsafe.Slice(unsafe.StringData(r.Raw), len(r.Raw)) }
 
 // brackets is how many brackets open, strings included: no less than the depth, and far quicker to find.
 func brackets(body []byte) int {

@@ -28,10 +28,11 @@ type Provider interface {
 	// Verifier returns the verifier of a connection. It fails where Check would name a problem that makes verification
 	// impossible (no secret, unknown scheme).
 	Verifier(Connection) (Verifier, error)
-	// Describe reads from a verified delivery what its envelope needs. It never fails.
+	// Describe reads from a verified delivery what its envelope needs. It never fails. The description is no part of the body.
 	Describe(*Delivery) Description
 	// Decode turns an event of the log, a delivery or the answer to a look-up, into one observation for each entity it
-	// speaks of. The observations carry the event's id, type and times; see Observe. The error is a *Parked.
+	// speaks of. The observations carry the event's id, type and times; see Observe. They may be parts of the event's body,
+	// which nobody changes any more. The error is a *Parked.
 	Decode(*event.Event) ([]lifecycle.Observation, error)
 	// Lifecycles are the definitions of all kinds that Decode speaks of.
 	Lifecycles() []lifecycle.Definition

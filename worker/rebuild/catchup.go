@@ -38,7 +38,7 @@ func (l *Log) CatchUp(ctx context.Context, s *projections.Store, ends map[int32]
 	}
 	var facts []projections.Fact
 	err = l.Reader.Read(ctx, ranges, func(r kafka.Record) error {
-		f := l.fact(&r)
+		f := l.Decoder.DecodeRecord(&r)
 		f.Prev, next[r.Partition] = next[r.Partition], r.Offset+1
 		if facts = append(facts, f); len(facts) < catchUpFacts {
 			return nil

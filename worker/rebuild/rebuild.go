@@ -293,22 +293,10 @@ func (l *Log) stretches(ctx context.Context, ranges []kafka.Range, send func([]k
 func (l *Log) decode(records []kafka.Record, cut Cut) []projections.Fact {
 	facts := make([]projections.Fact, len(records))
 	for i := range records {
-		facts[i] = l.fact(&records[i])
+		facts[i] = l.Decoder.DecodeRecord(&records[i])
 		cut.apply(&facts[i], &records[i])
 	}
 	return facts
-}
-
-// fact is what a worker makes of a record.
-func (l *Log) fact(r *kafka.Record) projections.Fact {
-	m, err := worker.Marshaler().Unmarshal(*r)
-	if err != nil { // as the interface allows; ours never fails
-		return projections.Fact{Partition: r.Partition, Offset: r.Offset, Prev: r.Offset,
-			Parked: &projections.Parked{Reason: "bad_envelope", Detail: err.Error()}}
-	}
-	f := l.Decoder.Decode(m)
-	f.Partition, f.Offset, f.Prev = r.Partition, r.Offset, r.Offset
-	return f
 }
 
 // meter turns counts into progress, for one goroutine.

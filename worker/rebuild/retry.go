@@ -38,7 +38,7 @@ func (l *Log) Retry(ctx context.Context, s *projections.Store, entries []project
 	}
 	err = l.Reader.Read(ctx, ranges, func(r kafka.Record) error {
 		i := at[projections.Position{Partition: r.Partition, Offset: r.Offset}]
-		facts[i] = l.fact(&r)
+		facts[i] = l.Decoder.DecodeRecord(&r)
 		out[i].Gone, out[i].Now = false, facts[i].Parked
 		return nil
 	})

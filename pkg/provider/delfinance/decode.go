@@ -14,7 +14,7 @@ func (Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	if e.IsLookup() {
 		return decodeLookup(e)
 	}
-	r, err := provider.ParseBody(e.Body)
+	r, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -30,11 +30,7 @@ type envelope struct {
 	objectID string
 }
 
-func readEnvelope(body []byte) (envelope, error) {
-	root, err := provider.ParseBody(body)
-	if err != nil {
-		return envelope{}, err
-	}
+func readEnvelope(root gjson.Result) envelope {
 	// Single look-ups rather than one walk: what is wanted of the event stands before its large data, which is thus read once.
 	env := envelope{
 		id:      provider.Text(root.Get("id")),
@@ -44,7 +40,7 @@ func readEnvelope(body []byte) (envelope, error) {
 	if object := root.Get("data.object"); object.IsObject() {
 		env.object, env.objectID = object, provider.Text(object.Get("id"))
 	}
-	return env, nil
+	return env
 }
 
 // entity is what the object is; empty where that cannot be told.
@@ -84,10 +80,11 @@ func (Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	if e.IsLookup() {
 		return decodeAnswer(e)
 	}
-	env, err := readEnvelope(e.Body)
+	root, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}
+	env := readEnvelope(root)
 	kind, id := env.entity()
 	switch {
 	case kindOf(env.word, env.objectID) == "":
@@ -119,7 +116,7 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 	default:
 		return nil, provider.Park(provider.ParkedShape, "a look-up's answer with an HTTP status other than 200 and 404")
 	}
-	root, err := provider.ParseBody(e.Body)
+	root, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +136,6 @@ func observe(e *event.Event, kind, id string, object gjson.Result) ([]lifecycle.
 		return nil, provider.Park(provider.ParkedShape, "the object has no usable status")
 	}
 	o.Attributes = f.attributes(kind)
-	o.Attributes.Object = []byte(object.Raw)
+	o.Attributes.Object = provider.View(object)
 	return []lifecycle.Observation{o}, nil
 }

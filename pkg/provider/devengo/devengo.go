@@ -76,10 +76,11 @@ func (Provider) Check(c provider.Connection) []provider.Problem {
 
 // Describe reads the envelope of an event: its id, type, time, and the entity that its object is.
 func (Provider) Describe(d *provider.Delivery) provider.Description {
-	env, err := readEnvelope(d.Body)
+	root, err := provider.ParseBody(d.Body)
 	if err != nil {
 		return provider.Description{} // not an object of JSON: it is recorded, and parked by the worker
 	}
+	env := readEnvelope(root)
 	out := provider.Description{ID: env.id, Type: env.word, Time: env.created}
 	for _, field := range []*string{&out.ID, &out.Type} {
 		if !event.Printable(*field) {

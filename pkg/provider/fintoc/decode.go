@@ -37,7 +37,7 @@ func (*Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	if e.IsLookup() {
 		return decodeAnswer(e)
 	}
-	root, err := provider.ParseBody(e.Body)
+	root, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 	case !strings.HasPrefix(status, "2"):
 		return nil, provider.Park(provider.ParkedShape, "the answer to a look-up of a %s has HTTP status %s, which says nothing of it", e.Kind, plain(status))
 	}
-	root, err := provider.ParseBody(e.Body)
+	root, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,11 @@ func acmeMAC(secret, at string, body []byte) string {
 }
 
 func (a acme) Describe(d *provider.Delivery) provider.Description {
-	root, err := provider.ParseBody(d.Body)
+	parse := provider.ParseBody
+	if a.fault == "keeps the body" {
+		parse = provider.ViewBody
+	}
+	root, err := parse(d.Body)
 	if err != nil {
 		return provider.Description{Type: d.EventType}
 	}
@@ -226,8 +230,6 @@ func (a acme) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	switch a.fault {
 	case "credential in the object":
 		o.Attributes.Object = []byte(thing.Raw)
-	case "keeps the body":
-		o.Attributes.Object = e.Body
 	case "counts":
 		o.Attributes.Reference.Text = strconv.FormatInt(a.count.Add(1), 10)
 	case "another kind":

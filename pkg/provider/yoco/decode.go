@@ -20,7 +20,7 @@ type envelope struct {
 
 // object is a payment or refund as webhooks carry it.
 type object struct {
-	raw                           string // as it came
+	raw                           []byte // as it stands in the body
 	id, kind, status              string
 	currency, paymentID, checkout string
 	failure                       string
@@ -29,11 +29,7 @@ type object struct {
 }
 
 // parse walks the body once. Unknown fields are passed over.
-func parse(body []byte) (envelope, error) {
-	r, err := provider.ParseBody(body)
-	if err != nil {
-		return envelope{}, err
-	}
+func parse(r gjson.Result) envelope {
 	var e envelope
 	r.ForEach(func(key, v gjson.Result) bool {
 		switch key.Str {
@@ -54,11 +50,11 @@ func parse(body []byte) (envelope, error) {
 	if e.payload.kind == "" {
 		e.payload.kind, _, _ = strings.Cut(e.word, ".")
 	}
-	return e, nil
+	return e
 }
 
 func parseObject(r gjson.Result) object {
-	o := object{raw: r.Raw}
+	o := object{raw: provider.View(r)}
 	r.ForEach(func(key, v gjson.Result) bool {
 		switch key.Str {
 		case "id":
@@ -98,7 +94,7 @@ func modeOf(word string) lifecycle.Mode {
 // known says whether the object is an entity that can be named.
 func (o *object) known() error {
 	switch {
-	case o.raw == "":
+	case len(o.raw) == 0:
 		return provider.Park(provider.ParkedShape, "the event has no payload object")
 	case o.kind != KindPayment && o.kind != KindRefund:
 		return provider.Park(provider.ParkedType, "the payload is neither a payment nor a refund")
@@ -114,10 +110,11 @@ const lookupWord = "lookup"
 
 // Describe reads what the envelope needs.
 func (*Provider) Describe(d *provider.Delivery) provider.Description {
-	e, err := parse(d.Body)
+	r, err := provider.ParseBody(d.Body)
 	if err != nil {
 		return provider.Description{} // not a body of Yoco's: recorded by its hash, parked by Decode
 	}
+	e := parse(r)
 	out := provider.Description{Time: e.time}
 	if event.Printable(e.id) {
 		out.ID = e.id
@@ -137,10 +134,11 @@ func (*Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	if e.IsLookup() {
 		return decodeLookup(e)
 	}
-	env, err := parse(e.Body)
+	r, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}
+	env := parse(r)
 	p := &env.payload
 	if err := p.known(); err != nil {
 		return nil, err
@@ -179,7 +177,7 @@ func (o *object) attributes() lifecycle.Attributes {
 		Relation: &lifecycle.Relation{ParentID: o.checkout},
 		// Written also where there is none: a payment that succeeded after it failed has no failure.
 		Failure: &lifecycle.Failure{Reason: o.failure},
-		Object:  []byte(o.raw),
+		Object:  o.raw,
 	}
 	if o.kind == KindRefund {
 		a.Money.Direction = lifecycle.Out

@@ -25,7 +25,7 @@ func decodeLookup(e *event.Event) ([]lifecycle.Observation, error) {
 	case !success(status):
 		return nil, provider.Park(provider.ParkedShape, "the look-up was answered with HTTP status %q", status)
 	}
-	r, err := provider.ParseBody(e.Body)
+	r, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func checkout(e *event.Event, o lifecycle.Observation, r gjson.Result) ([]lifecy
 	o.Attributes.Relation = &lifecycle.Relation{AccountID: provider.Text(r.Get("merchantId"))}
 	reference := cmp.Or(provider.Text(r.Get("externalId")), provider.Text(r.Get("clientReferenceId")))
 	o.Attributes.Reference = &lifecycle.Reference{Text: reference}
-	o.Attributes.Object = []byte(r.Raw)
+	o.Attributes.Object = provider.View(r)
 	out := []lifecycle.Observation{o}
 	payment := r.Get("paymentId").Str
 	if o.Status != "completed" || payment == "" || !event.Printable(KindPayment+"/"+payment) {
@@ -103,7 +103,7 @@ func refundList(e *event.Event, subject lifecycle.Observation, list gjson.Result
 		if e.Kind == KindPayment {
 			o.Attributes.Relation = &lifecycle.Relation{ParentID: e.Entity}
 		}
-		o.Attributes.Object = []byte(v.Raw)
+		o.Attributes.Object = provider.View(v)
 		if o.Entity == subject.Entity {
 			out[0] = o
 		} else {
@@ -137,6 +137,6 @@ func versioned(o lifecycle.Observation, r gjson.Result) []lifecycle.Observation 
 	if o.Entity.Kind == KindPayment {
 		o.Attributes.Reference = &lifecycle.Reference{Text: r.Get("external_id").Str}
 	}
-	o.Attributes.Object = []byte(r.Raw)
+	o.Attributes.Object = provider.View(r)
 	return []lifecycle.Observation{o}
 }
