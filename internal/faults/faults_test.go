@@ -57,9 +57,6 @@ func campaign(t *testing.T, s *site, free *ports, kills int, part time.Duration)
 	eyes.Go(func() { w.watch(watching, rand.New(rand.NewPCG(seed, 2))) })
 
 	struck := strike(t, ctx, rand.New(rand.NewPCG(seed, 1)), s, kills)
-	if err := s.recover(); err != nil {
-		t.Error(err)
-	}
 	faults := time.Now()
 	a := &auditor{t, s, t.Errorf}
 	a.caughtUp(ctx, a.ends(ctx))

@@ -47,8 +47,6 @@ type site struct {
 	clocks  *clocks
 	victims []victim
 	procs   []*process
-	// recover starts what a fault has ended and only its own victim would start again.
-	recover func() error
 }
 
 // strikeFunc returns when the fault is over, and says how many processes it killed.
@@ -95,8 +93,11 @@ func newCluster(t *testing.T, w *world, binary string, free *ports) *site {
 		wire.aim(broker)
 		return wire.addr()
 	}))
-	s.brokers, s.recover = wire.addr(), func() error { return revive(k) }
-	s.victims = append(s.victims, kafkaVictim(k, logs, full), linkVictim("kafka's link", wire))
+	if !full {
+		logs = ""
+	}
+	s.brokers = wire.addr()
+	s.victims = append(s.victims, keep(t, k, logs).victim(), linkVictim("kafka's link", wire))
 	s.ownDisk(t, "workers' disk", s.data, 2<<30)
 	for i := range 2 {
 		listen := free.take(t)
@@ -120,7 +121,7 @@ func newSite(t *testing.T, w *world, binary string, free *ports) *site {
 	t.Helper()
 	dir := t.TempDir()
 	s := &site{world: w, binary: binary, dir: dir, config: filepath.Join(dir, "hookfold.yaml"), quiet: filepath.Join(dir, "quiet.yaml"),
-		data: filepath.Join(dir, "data"), apis: free.take(t), clocks: &clocks{}, recover: func() error { return nil }}
+		data: filepath.Join(dir, "data"), apis: free.take(t), clocks: &clocks{}}
 	apis := newLink(t, s.apis)
 	s.victims = append(s.victims, linkVictim("APIs", apis))
 	for path, server := range map[string]string{s.config: "http://" + apis.addr(), s.quiet: ""} {

@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/hookfold/hookfold/internal/kafkatest"
@@ -37,45 +39,83 @@ func processVictim(p *process) victim {
 	}}
 }
 
-func kafkaVictim(k *kafkatest.Kafka, dir string, hasDisk bool) victim {
-	strikes := map[string]strikeFunc{
-		"kill": func(ctx context.Context, _ *rand.Rand, d time.Duration) (int, error) {
-			if err := k.Kill(); err != nil {
-				return 0, err
+// keeper starts a Kafka again that has ended by itself, as a supervisor does. A Kafka may end some time after it found its disk full.
+type keeper struct {
+	*kafkatest.Kafka
+	disk string // empty where it has none of its own
+
+	mu sync.Mutex // held while a fault strikes
+}
+
+// keep watches over a Kafka for the length of the test.
+func keep(t *testing.T, k *kafkatest.Kafka, disk string) *keeper {
+	kept := &keeper{Kafka: k, disk: disk}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for wait(ctx, 250*time.Millisecond) {
+			kept.mu.Lock()
+			err := kept.revive()
+			kept.mu.Unlock()
+			if err != nil {
+				t.Errorf("Kafka could not be started again: %v", err)
+				return
 			}
-			wait(ctx, d/2)
-			return 1, restart(k)
-		},
-		"pause": func(ctx context.Context, _ *rand.Rand, d time.Duration) (int, error) {
-			if err := revive(k); err != nil {
-				return 0, err
-			}
-			if err := k.Pause(); err != nil {
-				return 0, err
-			}
-			wait(ctx, 2*d)
-			return 0, k.Resume()
-		},
+		}
+	})
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	return kept
+}
+
+func (k *keeper) revive() error {
+	if k.Alive() {
+		return nil
 	}
-	if hasDisk { // a Kafka that cannot write to its only disk ends, and whoever looks after it makes room and starts it again
-		strikes["disk full"] = func(ctx context.Context, _ *rand.Rand, d time.Duration) (int, error) {
-			empty, err := fill(dir)
+	return restart(k.Kafka)
+}
+
+// victim is this Kafka.
+func (k *keeper) victim() victim {
+	v := victim{"kafka", map[string]strikeFunc{}}
+	strike := func(name string, do func(ctx context.Context, d time.Duration) (int, error)) {
+		v.strikes[name] = func(ctx context.Context, _ *rand.Rand, d time.Duration) (int, error) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			if err := k.revive(); err != nil {
+				return 0, err
+			}
+			return do(ctx, d)
+		}
+	}
+	strike("kill", func(ctx context.Context, d time.Duration) (int, error) {
+		if err := k.Kill(); err != nil {
+			return 0, err
+		}
+		wait(ctx, d/2)
+		return 1, restart(k.Kafka)
+	})
+	strike("pause", func(ctx context.Context, d time.Duration) (int, error) {
+		err := k.Pause()
+		if err == nil {
+			wait(ctx, 2*d)
+			err = k.Resume()
+		}
+		if err != nil && !k.Alive() {
+			err = nil // it has ended by itself, and is started again
+		}
+		return 0, err
+	})
+	if k.disk != "" { // a Kafka that cannot write to its only disk ends, and whoever looks after it makes room and starts it again
+		strike("disk full", func(ctx context.Context, d time.Duration) (int, error) {
+			empty, err := fill(k.disk)
 			if err != nil {
 				return 0, err
 			}
 			wait(ctx, 2*d)
-			return 0, errors.Join(empty(), revive(k))
-		}
+			return 0, empty()
+		})
 	}
-	return victim{"kafka", strikes}
-}
-
-// revive starts Kafka where it has ended by itself, as a supervisor does.
-func revive(k *kafkatest.Kafka) error {
-	if k.Alive() {
-		return nil
-	}
-	return restart(k)
+	return v
 }
 
 // restart tries more than once: its port may be taken for a moment by somebody's connection.
