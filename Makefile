@@ -48,7 +48,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ {t[n++]=$$1} /^ok/ {for (i=0;i<n;i++) print $$2, t[i]; n=0}' | \
 	while read -r pkg target; do echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
 
-faults: ## kill processes, pause brokers, cut links and fill the disk 200 times, then audit (HOOKFOLD_FAULTS_KILLS, HOOKFOLD_FAULTS_SEED)
+faults: ## kill processes, pause brokers, cut links, fill disks and set clocks off, 200 kills, then audit (HOOKFOLD_FAULTS_KILLS, HOOKFOLD_FAULTS_SEED)
 	HOOKFOLD_KAFKA_HOME="$${HOOKFOLD_KAFKA_HOME:-$$(.ci/kafka)}" HOOKFOLD_FAULTS_KILLS=$${HOOKFOLD_FAULTS_KILLS:-200} \
 		$(GO) test -count=1 -v -timeout 60m -run TestCampaign ./internal/faults
 

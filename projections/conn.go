@@ -153,10 +153,11 @@ func explain(path, what string, err error) error {
 	return fmt.Errorf("projections: %s %s: %w (%s)", what, path, err, advice)
 }
 
-// IsFull says whether an error of this package came of a disk that is full.
-func IsFull(err error) bool {
+// DiskFull says whether an error of this package is that the disk has no space: once there is some, the same call can succeed.
+func DiskFull(err error) bool {
 	var e sqlite3.Error
-	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.SystemErrno == syscall.ENOSPC)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT)
 }
 
 // isDamaged says whether a file is no database, or a damaged one.

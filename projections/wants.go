@@ -88,7 +88,8 @@ type Next struct {
 const idleMost = 30 * time.Second
 
 // LeaseWant leases the most urgent due entity of a connection that nobody else has leased, and takes a token for the one
-// request that it needs. The lease is nil where none is due, or where there is no token; see Next.
+// request that it needs. The lease is nil where none is due, where there is no token (see Next), and where an error kept lease and token
+// from being committed.
 func (s *Store) LeaseWant(ctx context.Context, r LeaseRequest) (lease *Lease, next Next, err error) {
 	err = s.change(ctx, "leasing a look-up in", func(w *writer) (bool, error) {
 		l, err := w.mostUrgent(&r) // spares the write lock where there is nothing to lease
@@ -127,7 +128,10 @@ func (s *Store) LeaseWant(ctx context.Context, r LeaseRequest) (lease *Lease, ne
 			return w.c.exec(`UPDATE wanted SET lease_owner = ?, leased_until = ? WHERE entity = ?`, r.Owner, roundUp(r.Now.Add(r.TTL)), l.num)
 		}
 	})
-	return lease, next, err
+	if err != nil { // nothing of it is in the file: another may lease the same, and the request has no token
+		return nil, Next{}, err
+	}
+	return lease, next, nil
 }
 
 // untilDue is how long until a want of the connection is due.

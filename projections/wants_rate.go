@@ -117,7 +117,7 @@ func (s *Store) Claim(ctx context.Context, task, owner string, now, until time.T
 		}
 		return setMeta(w.c, "task/"+task, roundUp(until)+" "+owner)
 	})
-	return got, err
+	return got && err == nil, err
 }
 
 // WantAlways adds a want for the entity of each webhook that was folded since the last call, for the given connections. The

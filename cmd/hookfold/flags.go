@@ -19,6 +19,7 @@ type flags struct {
 	Brokers        string `help:"Kafka's addresses; for up, where the embedded broker listens (127.0.0.1:9092)." placeholder:"ADDR,…"`
 	Topic          string `help:"Topic of observations (hookfold.events)." placeholder:"NAME"`
 	Group          string `help:"Consumer group of the workers (hookfold)." placeholder:"NAME"`
+	SessionTimeout string `help:"How long a worker may be silent before its partitions go to others (45s)." placeholder:"DURATION"`
 	Partitions     string `help:"Partitions of a topic that has to be created (6)." placeholder:"N"`
 	Replication    string `help:"Replicas of a topic that has to be created (the cluster's default)." placeholder:"N"`
 	BodyLimit      string `help:"Largest body that the endpoint accepts (1MiB)." placeholder:"SIZE"`

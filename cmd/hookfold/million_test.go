@@ -126,7 +126,7 @@ func (m *million) print() {
 // deliver plays the plan against hookfold up.
 func (m *million) deliver() {
 	up := m.up(m.asking)
-	m.play.target, m.play.audited = up.said["url"].(string), m.store()
+	m.play.targets, m.play.audited = []string{up.said["url"].(string)}, m.store()
 	sent, err := m.play.deliver()
 	require.NoError(m.t, err)
 	require.Empty(m.t, sent.GivenUp)

@@ -214,13 +214,17 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 		return nil, err
 	}
 	p.closeLater("reader", reader.Close)
-	if err := os.MkdirAll(c.Data, 0o750); err != nil {
-		return nil, fmt.Errorf("the data directory: %w; choose another with --data", err)
-	}
-	store, err := projections.Open(ctx, projections.Config{
-		Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, History: worker.History(reader, c.Topic, decoder),
-		CacheBytes: cacheBytes,
-		Logger:     p.log, Registerer: p.registry,
+	var store *projections.Store
+	err = p.awaitRoom(ctx, "store", func() (err error) {
+		if err := os.MkdirAll(c.Data, 0o750); err != nil {
+			return fmt.Errorf("the data directory: %w; choose another with --data", err)
+		}
+		store, err = projections.Open(ctx, projections.Config{
+			Path: storePath(c), Topic: c.Topic, Lifecycles: lifecycles, History: worker.History(reader, c.Topic, decoder),
+			CacheBytes: cacheBytes,
+			Logger:     p.log, Registerer: p.registry,
+		})
+		return err
 	})
 	if err != nil {
 		return nil, staleStore(ctx, reader, c.Topic, err)
@@ -228,7 +232,7 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{
 		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window,
-		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose,
+		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose, SessionTimeout: c.SessionTimeout,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)
 		},

@@ -18,12 +18,12 @@ import (
 const apiAddress = "127.0.0.1:8085"
 
 type simulateCmd struct {
-	Target  string `help:"Address of the endpoint to deliver to. Without it nothing is delivered." placeholder:"URL"`
-	Demo    bool   `help:"Start hookfold up on a directory of its own (or on --data), deliver to it, show what happens, and audit the outcome."`
-	Audit   string `help:"Hold this store against what must have come out; exits with 3 where they differ." placeholder:"FILE"`
-	Settle  string `help:"How long the store may take until it agrees." default:"30s" placeholder:"DURATION"`
-	Print   bool   `help:"Print every delivery, and deliver nothing."`
-	Written string `name:"write-config" help:"Write a configuration with the connections that are played." placeholder:"FILE"`
+	Target  []string `help:"Addresses of the endpoint to deliver to, in turn. Without one nothing is delivered." placeholder:"URL,…"`
+	Demo    bool     `help:"Start hookfold up on a directory of its own (or on --data), deliver to it, show what happens, and audit the outcome."`
+	Audit   string   `help:"Hold this store against what must have come out; exits with 3 where they differ." placeholder:"FILE"`
+	Settle  string   `help:"How long the store may take until it agrees." default:"30s" placeholder:"DURATION"`
+	Print   bool     `help:"Print every delivery, and deliver nothing."`
+	Written string   `name:"write-config" help:"Write a configuration with the connections that are played." placeholder:"FILE"`
 
 	Seed      string   `help:"What fixes everything that happens (drawn and said)." placeholder:"N"`
 	Entities  int      `help:"Stories to tell: an entity and what comes of it." default:"300" placeholder:"N"`
@@ -34,6 +34,9 @@ type simulateCmd struct {
 	Duration  string   `help:"How long to deliver, instead of --speed." placeholder:"DURATION"`
 	Rate      float64  `help:"Most deliveries a second (0, no bound)." placeholder:"N"`
 	Parallel  int      `help:"Most deliveries under way." default:"16" placeholder:"N"`
+	Persist   string   `help:"Never give up a delivery: try again after this long on the wall at the latest, until it is taken." placeholder:"DURATION"`
+	Skew      string   `help:"By how much the providers' clocks may be off when they sign." placeholder:"DURATION"`
+	Journal   string   `help:"Write what became of each attempt, a JSON object a line." placeholder:"FILE"`
 
 	Chaos  string `help:"How much goes wrong: none, mild, wild, or swarm, which is wild with whole kinds of fault switched off by the seed." enum:"none,mild,wild,swarm" default:"mild" placeholder:"NAME"`
 	Ratios ratios `embed:"" group:"Ratios, instead of those of --chaos (0 to 1)"`
@@ -91,16 +94,20 @@ func (c *simulateCmd) Run(w *world) error {
 		return plan.Write(w.stdout)
 	case c.Demo:
 		return c.demo(w, plan, settle)
-	case c.Written != "" && c.Target == "" && w.flags["listen"] == "":
+	case c.Written != "" && len(c.Target) == 0 && w.flags["listen"] == "":
 		if err := c.configure(w, plan, apiAddress); err != nil || c.Audit == "" {
 			return err
 		}
-	case c.Target == "" && c.Audit == "" && w.flags["listen"] == "":
+	case len(c.Target) == 0 && c.Audit == "" && w.flags["listen"] == "":
 		return &usageError{"there is nothing to do", "give --target to deliver, --audit to hold a store against the plan, --listen to serve the APIs, " +
 			"--write-config for a configuration, --print for the deliveries, or --demo for all of it"}
 	}
-	show := &play{world: w, plan: plan, settle: settle, speed: c.Speed, rate: c.Rate, parallel: c.Parallel, target: c.Target, audited: c.Audit}
-	if c.Target == "" && w.flags["listen"] == "" { // only to audit
+	show, err := c.play(w, plan, settle)
+	if err != nil {
+		return &usageError{err.Error(), "see hookfold simulate --help"}
+	}
+	show.targets, show.audited = c.Target, c.Audit
+	if len(c.Target) == 0 && w.flags["listen"] == "" { // only to audit
 		return show.report(nil, nil)
 	}
 	ln, err := net.Listen("tcp", c.listen(w))
@@ -113,6 +120,25 @@ func (c *simulateCmd) Run(w *world) error {
 		}
 	}
 	return show.run(ln)
+}
+
+// play is a performance that is not yet directed at anybody.
+func (c *simulateCmd) play(w *world, plan *simulator.Plan, settle time.Duration) (*play, error) {
+	p := &play{world: w, plan: plan, settle: settle, speed: c.Speed, rate: c.Rate, parallel: c.Parallel, journal: c.Journal}
+	for _, f := range []struct {
+		flag, text string
+		to         *time.Duration
+	}{{"--persist", c.Persist, &p.persist}, {"--skew", c.Skew, &p.skew}} {
+		if f.text == "" {
+			continue
+		}
+		d, err := time.ParseDuration(f.text)
+		if err != nil || d < 0 {
+			return nil, fmt.Errorf("%s: %q is no length of time", f.flag, f.text)
+		}
+		*f.to = d
+	}
+	return p, nil
 }
 
 // configure writes the receiver's configuration.

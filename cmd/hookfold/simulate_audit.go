@@ -66,7 +66,7 @@ func (p *play) awaitVerdict(sent *simulator.Sent, api *simulator.API) (*simulato
 	defer tick.Stop()
 	for {
 		verdict, err := p.audit(sent, api)
-		if err == nil && verdict.OK() || p.audited == "" {
+		if err == nil && !verdict.CanChange() || p.audited == "" {
 			return verdict, nil
 		}
 		select {
@@ -139,7 +139,7 @@ func (p *play) pronounce(v *simulator.Verdict) {
 		name string
 		all  []simulator.Difference
 	}{
-		{"missing", v.Missing}, {"wrong", v.Wrong}, {"extra", v.Extra}, {"acknowledged but lost", v.Lost}, {"believed but false", v.Believed},
+		{"missing", v.Missing}, {"wrong", v.Wrong}, {"extra", v.Extra}, {"acknowledged but lost", v.Lost}, {"believed but false", v.Believed}, {"counted twice", v.Twice},
 		{"API", v.Abused},
 	} {
 		for i, d := range part.all {

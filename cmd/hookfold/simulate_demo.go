@@ -42,6 +42,10 @@ func (c *simulateCmd) demo(w *world, plan *simulator.Plan, settle time.Duration)
 	if err != nil {
 		return fmt.Errorf("cannot serve the providers' APIs: %w; choose another address with --listen", err)
 	}
+	show, err := c.play(w, plan, settle)
+	if err != nil {
+		return errors.Join(&usageError{err.Error(), "see hookfold simulate --help"}, ln.Close())
+	}
 	config := filepath.Join(dir, "hookfold.yaml")
 	if err := writeConfig(config, plan, "http://"+ln.Addr().String()); err != nil {
 		return errors.Join(err, ln.Close())
@@ -50,9 +54,7 @@ func (c *simulateCmd) demo(w *world, plan *simulator.Plan, settle time.Duration)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	show := &play{
-		world: w, plan: plan, settle: settle, speed: c.Speed, rate: c.Rate, parallel: c.Parallel, target: report.URL, audited: report.Store,
-	}
+	show.targets, show.audited = []string{report.URL}, report.Store
 	show.note("hookfold up is at %s, its store is %s.\n", report.URL, report.Store)
 	return errors.Join(show.run(ln), child.stop())
 }

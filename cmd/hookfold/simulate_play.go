@@ -16,12 +16,15 @@ import (
 type play struct {
 	*world
 	plan    *simulator.Plan
-	target  string // empty to deliver nothing
-	audited string // the store, empty for no audit
+	targets []string // none to deliver nothing
+	audited string   // the store, empty for no audit
 	settle  time.Duration
 
 	speed, rate float64
 	parallel    int
+
+	persist, skew time.Duration
+	journal       string // where attempts are written to, empty for nowhere
 
 	began    time.Time
 	progress atomic.Int64 // the latest simulated time that was delivered, where time does not run by itself
@@ -34,7 +37,7 @@ func (p *play) now() time.Time {
 		return p.plan.Epoch.Add(time.Duration(float64(since) * p.speed))
 	}
 	at := time.Duration(p.progress.Load())
-	if p.target == "" {
+	if len(p.targets) == 0 {
 		at = p.plan.Span
 	}
 	return p.plan.Epoch.Add(at + since)
@@ -69,7 +72,7 @@ func (p *play) run(ln net.Listener) error {
 
 // announceServing says that the APIs are up, where serving them is all there is to do.
 func (p *play) announceServing(ln net.Listener) error {
-	if p.target != "" {
+	if len(p.targets) > 0 {
 		return nil
 	}
 	if p.json {
@@ -81,16 +84,21 @@ func (p *play) announceServing(ln net.Listener) error {
 
 // deliver makes the deliveries; nil where there is no target.
 func (p *play) deliver() (*simulator.Sent, error) {
-	if p.target == "" {
+	if len(p.targets) == 0 {
 		<-p.ctx.Done()
 		return nil, nil //nolint:nilnil // serving is all that was asked for, and it was stopped as it should be
 	}
 	view := newView(p)
+	journal, err := openJournal(p.journal)
+	if err != nil {
+		return nil, err
+	}
 	sender := simulator.Sender{
-		Plan: p.plan, Target: p.target, Speed: p.speed, Rate: p.rate, Concurrency: p.parallel,
+		Plan: p.plan, Targets: p.targets, Speed: p.speed, Rate: p.rate, Concurrency: p.parallel, Persist: p.persist, Skew: p.skew,
 		Attempted: func(a simulator.Attempt) {
 			p.progress.Store(max(p.progress.Load(), int64(a.Delivery.At)))
 			view.attempted(&a)
+			journal.note(&a)
 		},
 	}
 	ctx, stop := context.WithCancel(p.ctx)
@@ -100,6 +108,9 @@ func (p *play) deliver() (*simulator.Sent, error) {
 	sent, err := sender.Run(p.ctx)
 	stop()
 	<-done
+	if e := journal.close(); e != nil {
+		return nil, e
+	}
 	if err != nil {
 		return nil, interrupted(p.ctx)
 	}

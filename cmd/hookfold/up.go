@@ -35,7 +35,11 @@ func (*upCmd) Run(w *world) error {
 		w.say(w.stdout, "%s\n\n", firstLine(demo))
 	}
 	p := newProcess(c, w.logger)
-	broker, err := p.startBroker()
+	var broker *embedded.Broker
+	err = p.awaitRoom(w.ctx, "broker", func() (err error) {
+		broker, err = p.startBroker()
+		return err
+	})
 	if err != nil {
 		return err
 	}

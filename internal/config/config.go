@@ -34,6 +34,8 @@ type Config struct {
 	Given map[string]bool
 	// Topic is the topic of observations, Group the workers' consumer group.
 	Topic, Group string
+	// SessionTimeout is how long a worker may be silent before its partitions go to others.
+	SessionTimeout time.Duration
 	// Partitions and Replication are used when the topic has to be created; Replication -1 is the cluster's default.
 	Partitions, Replication int
 	// BodyLimit is the largest body that ingest accepts, in bytes.
@@ -110,7 +112,11 @@ const (
 	DefaultDeadline  = 8 * time.Second
 	MinDeadline      = 10 * time.Millisecond
 	MaxDeadline      = 14 * time.Second
-	MaxPartitions    = 10_000
+	// Session timeouts have the bounds that Kafka's brokers set unless they are told otherwise.
+	DefaultSessionTimeout = 45 * time.Second
+	MinSessionTimeout     = 6 * time.Second
+	MaxSessionTimeout     = 30 * time.Minute
+	MaxPartitions         = 10_000
 	// MaxName is the longest name of a connection, in bytes.
 	MaxName = 100
 )
@@ -129,6 +135,8 @@ func defaults() *Config {
 		Replication: -1,
 		BodyLimit:   DefaultBodyLimit,
 		Deadline:    DefaultDeadline,
+
+		SessionTimeout: DefaultSessionTimeout,
 	}
 }
 

@@ -62,6 +62,7 @@ listen: ":8081"
 brokers: [a:9092, b:9092]
 body_limit: 64KiB
 deadline: 2s
+session_timeout: 10s
 kafka:
   tls: {enabled: true, ca: ca.pem}
   sasl: {mechanism: plain, username: u, password: "${PASSWORD}"}
@@ -106,8 +107,8 @@ connections:
 	if diff := cmp.Diff(want, c.Kafka); diff != "" {
 		t.Error(diff)
 	}
-	if c.BodyLimit != 64<<10 || c.Deadline != 2*time.Second || c.Topic != "hookfold.events" {
-		t.Errorf("body_limit %d, deadline %v, topic %q", c.BodyLimit, c.Deadline, c.Topic)
+	if c.BodyLimit != 64<<10 || c.Deadline != 2*time.Second || c.SessionTimeout != 10*time.Second || c.Topic != "hookfold.events" {
+		t.Errorf("body_limit %d, deadline %v, session_timeout %v, topic %q", c.BodyLimit, c.Deadline, c.SessionTimeout, c.Topic)
 	}
 }
 
@@ -173,7 +174,8 @@ func TestProblems(t *testing.T) {
 		{"bad variable", "topic: ${a b}", []string{"topic: holds ${…} with something that is no variable"}},
 		{"missing file", "topic: ${file:/no}", []string{"topic: cannot read a value from a file: open /no: file does not exist; check the path"}},
 		{"addresses", "listen: nonsense\nadmin: 'a:x'\nbrokers: [a]", []string{"hookfold.yaml:1: listen:", "hookfold.yaml:2: admin:", "hookfold.yaml:3: brokers:"}},
-		{"numbers", "body_limit: 1GB\ndeadline: 20s\npartitions: 0", []string{":1: body_limit:", ":2: deadline:", ":3: partitions:"}},
+		{"numbers", "body_limit: 1GB\ndeadline: 20s\npartitions: 0\nsession_timeout: 5s", []string{":1: body_limit:", ":2: deadline:", ":3: partitions:", ":4: session_timeout:"}},
+		{"a session without an end", "session_timeout: 31m", []string{":1: session_timeout:"}},
 		{"half a pair", "tls:\n  cert: a.pem", []string{"hookfold.yaml:2: tls.cert: is only half of a pair with tls.key"}},
 		{"half a credential", "kafka:\n  sasl:\n    username: a", []string{"hookfold.yaml:2: kafka.sasl: needs mechanism, username and password together"}},
 		{"TLS off", "kafka: {tls: {ca: a.pem}}", []string{"kafka.tls: names files although encryption is off; add enabled: true"}},

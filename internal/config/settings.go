@@ -42,6 +42,7 @@ func (c *Config) settings() []setting {
 		{name: "brokers", list: true, set: brokers(&c.Brokers), get: func() string { return strings.Join(c.Brokers, ",") }},
 		{name: "topic", set: matching(&c.Topic, topicName, "letters, digits, dots, dashes and underscores, at most 249"), get: text(&c.Topic)},
 		{name: "group", set: filled(&c.Group), get: text(&c.Group)},
+		{name: "session_timeout", set: sessionTimeout(&c.SessionTimeout), get: func() string { return c.SessionTimeout.String() }},
 		{name: "partitions", set: integer(&c.Partitions, 1, MaxPartitions), get: number(&c.Partitions)},
 		{name: "replication", set: integer(&c.Replication, -1, 100), get: number(&c.Replication)},
 		{name: "body_limit", set: size(&c.BodyLimit), get: func() string { return strconv.FormatInt(c.BodyLimit, 10) }},
@@ -192,6 +193,18 @@ func deadline(p *time.Duration) func(string) error {
 		d, err := time.ParseDuration(s)
 		if err != nil || d < MinDeadline || d > MaxDeadline {
 			return fmt.Errorf("%q is not possible; write a duration from %v to %v (8s): a provider waits 15s at most", s, MinDeadline, MaxDeadline)
+		}
+		*p = d
+		return nil
+	}
+}
+
+func sessionTimeout(p *time.Duration) func(string) error {
+	return func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil || d < MinSessionTimeout || d > MaxSessionTimeout {
+			return fmt.Errorf("%q is not possible; write a duration from %v to %v (45s): brokers take no others unless they are told to",
+				s, MinSessionTimeout, MaxSessionTimeout)
 		}
 		*p = d
 		return nil

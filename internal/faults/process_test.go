@@ -22,21 +22,23 @@ type process struct {
 	path string
 	args []string
 	log  string
+	// clock is that of the machine it runs on; nil for the true one.
+	clock *clock
 
 	mu      sync.Mutex
 	pid     int            // 0 while it is down
 	down    time.Duration  // how long it stays down after a kill
-	ended   map[string]int // ends that nobody asked for, by the last line written
+	ended   map[string]int // ends that nobody asked for, by the last line written, and starts that failed
 	killed  bool
 	running chan struct{} // closed when supervision has ended
 	cancel  context.CancelFunc
 }
 
 // supervise runs a program for the length of the test.
-func supervise(t *testing.T, name, log, path string, args ...string) *process {
+func supervise(t *testing.T, name, log string, clock *clock, path string, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &process{name: name, path: path, args: args, log: log, ended: map[string]int{}, running: make(chan struct{}), cancel: cancel}
+	p := &process{name: name, path: path, args: args, log: log, clock: clock, ended: map[string]int{}, running: make(chan struct{}), cancel: cancel}
 	go p.loop(ctx)
 	t.Cleanup(func() { p.stop(t) })
 	return p
@@ -55,11 +57,16 @@ func (p *process) loop(ctx context.Context) {
 		}
 		cmd := exec.Command(p.path, p.args...)
 		cmd.Stdout, cmd.Stderr = out, out
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Ptrace: p.clock != nil}
 		if err := cmd.Start(); err != nil {
 			p.note(fmt.Sprintf("it cannot be started: %v", err))
 			out.Close() //nolint:errcheck // nothing was written
 			return
+		}
+		if p.clock != nil {
+			if err := p.clock.move(cmd.Process.Pid); err != nil {
+				p.note(fmt.Sprintf("its clock cannot be moved: %v", err))
+			}
 		}
 		p.mu.Lock()
 		p.pid, p.killed = cmd.Process.Pid, false
@@ -69,6 +76,9 @@ func (p *process) loop(ctx context.Context) {
 		}
 		err = cmd.Wait()
 		out.Close() //nolint:errcheck // the child's own descriptor wrote
+		if p.clock != nil {
+			p.clock.forget(cmd.Process.Pid)
+		}
 		p.mu.Lock()
 		p.pid = 0
 		if !p.killed && ctx.Err() == nil {

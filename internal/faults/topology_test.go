@@ -3,13 +3,16 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,212 +35,183 @@ func build(t *testing.T) string {
 
 // site is a Hookfold in operation.
 type site struct {
-	urls    []string // of the endpoints, as the provider sees them
+	world   *world
+	urls    []string // of the endpoints, as the providers see them
 	brokers string   // for the auditor
+	apis    string   // where the providers' APIs listen
 	binary  string
+	dir     string
 	config  string
+	quiet   string // a configuration of the same connections that asks no API
 	data    string // of the store
-	disk    string // the file system to fill; empty where there is none to spare
+	clocks  *clocks
 	victims []victim
 	procs   []*process
 }
 
+// strikeFunc returns when the fault is over, and says how many processes it killed.
+type strikeFunc func(ctx context.Context, r *rand.Rand, d time.Duration) (killed int, err error)
+
 // victim is something that a fault can strike. Faults on one victim never overlap.
 type victim struct {
-	name string
-	// strikes by name; each returns when the fault is over, and says how many processes it killed.
-	strikes map[string]func(ctx context.Context, d time.Duration) (killed int, err error)
+	name    string
+	strikes map[string]strikeFunc
 }
 
 // topologies are the ways to operate Hookfold.
 var topologies = []struct {
 	name  string
-	build func(t *testing.T, binary string, free *ports) *site
+	build func(t *testing.T, w *world, binary string, free *ports) *site
+	// part is for how long the world tells what it tells first, for each kill: so that it goes on about as long as the faults do.
+	part time.Duration
 }{
-	{"up", newUp},
-	{"cluster", newCluster},
+	{"up", newUp, 1600 * time.Millisecond},
+	{"cluster", newCluster, 1200 * time.Millisecond},
 }
 
 // newUp is everything in one process, on the embedded broker.
-func newUp(t *testing.T, binary string, free *ports) *site {
-	s := newSite(t, binary)
+func newUp(t *testing.T, w *world, binary string, free *ports) *site {
+	s := newSite(t, w, binary, free)
 	listen, admin := free.take(t), free.take(t)
 	s.brokers = free.take(t)
 	web := newLink(t, listen)
 	s.urls = []string{"http://" + web.addr()}
-	p := s.run(t, "up", "up", "--data", s.data, "--listen", listen, "--admin", admin, "--brokers", s.brokers, "--deadline", "3s")
-	s.victims = append(s.victims, processVictim(p), linkVictim("web", web), s.diskVictim())
+	host := s.host(t, "host", back)
+	p := s.run(t, "up", host, "up", "--data", s.data, "--listen", listen, "--admin", admin, "--brokers", s.brokers, "--deadline", "3s")
+	s.victims = append(s.victims, processVictim(p), linkVictim("web", web))
+	s.ownDisk(t, "disk", s.data, 2<<30)
 	return s
 }
 
 // newCluster is an Apache Kafka behind a link, two endpoints behind links, and three workers on one store.
-func newCluster(t *testing.T, binary string, free *ports) *site {
+func newCluster(t *testing.T, w *world, binary string, free *ports) *site {
+	s := newSite(t, w, binary, free)
 	wire := newLink(t, "")
-	k := kafkatest.Start(t, kafkatest.Advertise(func(broker string) string {
+	logs := filepath.Join(s.dir, "kafka")
+	full := s.fileSystem(t, logs, 1<<30)
+	k := kafkatest.Start(t, kafkatest.Storage(logs), kafkatest.Advertise(func(broker string) string {
 		wire.aim(broker)
 		return wire.addr()
 	}))
-	s := newSite(t, binary)
+	if !full {
+		logs = ""
+	}
 	s.brokers = wire.addr()
-	s.victims = append(s.victims, kafkaVictim(k), linkVictim("kafka's link", wire), s.diskVictim())
+	s.victims = append(s.victims, keep(t, k, logs).victim(), linkVictim("kafka's link", wire))
+	s.ownDisk(t, "workers' disk", s.data, 2<<30)
 	for i := range 2 {
 		listen := free.take(t)
 		web := newLink(t, listen)
 		s.urls = append(s.urls, "http://"+web.addr())
-		p := s.run(t, fmt.Sprint("ingest", i), "ingest", "--brokers", s.brokers, "--listen", listen, "--admin", free.take(t), "--deadline", "3s", "--replication", "1")
+		name := fmt.Sprint("ingest", i)
+		p := s.run(t, name, s.host(t, name+"'s host", anyhow), "ingest", "--brokers", s.brokers, "--listen", listen, "--admin", free.take(t), "--deadline", "3s", "--replication", "1")
 		s.victims = append(s.victims, processVictim(p), linkVictim("web of "+p.name, web))
 	}
+	host := s.host(t, "workers' host", byLittle)
 	for i := range 3 {
-		p := s.run(t, fmt.Sprint("worker", i), "worker", "--brokers", s.brokers, "--data", s.data, "--admin", free.take(t), "--replication", "1")
+		p := s.run(t, fmt.Sprint("worker", i), host, "worker", "--brokers", s.brokers, "--data", s.data, "--admin", free.take(t), "--replication", "1",
+			"--session-timeout", session.String())
 		s.victims = append(s.victims, processVictim(p))
 	}
 	return s
 }
 
-func newSite(t *testing.T, binary string) *site {
+// newSite is a site with its world, and nothing in operation yet.
+func newSite(t *testing.T, w *world, binary string, free *ports) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{binary: binary, config: filepath.Join(dir, "hookfold.yaml"), data: filepath.Join(dir, "data")}
-	text := "connections:\n  - name: " + connection + "\n    provider: devengo\n    mode: live\n    secrets: [" + secret + "]\n    tolerance: 5m\n"
-	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(s.data, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	// A file system of its own, small enough to be filled.
-	if err := syscall.Mount("tmpfs", s.data, "tmpfs", 0, "size=2g"); err != nil {
-		t.Logf("the disk is never full in this run, a file system cannot be mounted: %v", err)
-		return s
-	}
-	s.disk = s.data
-	t.Cleanup(func() {
-		if err := syscall.Unmount(s.data, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+	s := &site{world: w, binary: binary, dir: dir, config: filepath.Join(dir, "hookfold.yaml"), quiet: filepath.Join(dir, "quiet.yaml"),
+		data: filepath.Join(dir, "data"), apis: free.take(t), clocks: &clocks{}}
+	apis := newLink(t, s.apis)
+	s.victims = append(s.victims, linkVictim("APIs", apis))
+	for path, server := range map[string]string{s.config: "http://" + apis.addr(), s.quiet: ""} {
+		var text bytes.Buffer
+		if err := w.plan.WriteConfig(&text, server); err != nil {
+			t.Fatal(err)
 		}
-	})
+		if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return s
 }
 
-// run supervises a command of the program.
-func (s *site) run(t *testing.T, name string, args ...string) *process {
+// How many requests of one provider's API a process makes at once, and how many at once a shared rate lets through, at most, where the
+// provider's limit is a narrow one.
+const (
+	underWay = 4
+	burst    = 5
+)
+
+// beyondLimits is how many requests may be beyond an API's limit through the faults that struck: what the link held up arrives at once, and a
+// clock that is set gives a new burst, twice.
+func (s *site) beyondLimits(struck map[string]int) int {
+	askers, steps := 0, 0
+	for _, p := range s.procs {
+		if p.name == "up" || strings.HasPrefix(p.name, "worker") {
+			askers++
+		}
+	}
+	for _, v := range s.victims {
+		if v.name == "clock of host" || v.name == "clock of workers' host" {
+			steps += 2 * struck[v.name]
+		}
+	}
+	return underWay*askers*struck["APIs"] + burst*steps
+}
+
+// host is a machine's clock, and a victim, where this machine can have several.
+func (s *site) host(t *testing.T, name string, by func(*rand.Rand) time.Duration) *clock {
 	t.Helper()
-	p := supervise(t, name, filepath.Join(filepath.Dir(s.config), name+".log"), s.binary, append(args, "--config", s.config)...)
+	if err := canSetClocks(); err != nil {
+		t.Logf("no clock is set off in this run: %v", err)
+		return nil
+	}
+	c := newClock()
+	s.victims = append(s.victims, clockVictim("clock of "+name, c, s.clocks, by))
+	return c
+}
+
+// fileSystem makes a file system of its own, small enough to be filled, and says whether it could.
+func (s *site) fileSystem(t *testing.T, dir string, size int) bool {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", size)); err != nil {
+		t.Logf("%s is never full in this run, a file system cannot be mounted: %v", dir, err)
+		return false
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return true
+}
+
+// ownDisk makes a directory a disk that can be filled.
+func (s *site) ownDisk(t *testing.T, name, dir string, size int) {
+	t.Helper()
+	if !s.fileSystem(t, dir, size) {
+		return
+	}
+	s.victims = append(s.victims, victim{name, map[string]strikeFunc{"full": func(ctx context.Context, _ *rand.Rand, d time.Duration) (int, error) {
+		empty, err := fill(dir)
+		if err != nil {
+			return 0, err
+		}
+		wait(ctx, d)
+		return 0, empty()
+	}}})
+}
+
+// run supervises a command of the program on a host.
+func (s *site) run(t *testing.T, name string, host *clock, args ...string) *process {
+	t.Helper()
+	p := supervise(t, name, filepath.Join(s.dir, name+".log"), host, s.binary, append(args, "--config", s.config)...)
 	s.procs = append(s.procs, p)
 	return p
-}
-
-func processVictim(p *process) victim {
-	kill := func(_ context.Context, d time.Duration) (int, error) {
-		if p.kill(d / 2) {
-			return 1, nil
-		}
-		return 0, nil
-	}
-	return victim{p.name, map[string]func(context.Context, time.Duration) (int, error){
-		"kill": kill, "kill again": kill, "kill and kill": func(ctx context.Context, d time.Duration) (int, error) {
-			n, _ := kill(ctx, 0)
-			wait(ctx, d/20) // while it starts
-			m, _ := kill(ctx, d/2)
-			return n + m, nil
-		},
-		"pause": func(ctx context.Context, d time.Duration) (int, error) {
-			p.signal(syscall.SIGSTOP)
-			wait(ctx, d)
-			p.signal(syscall.SIGCONT)
-			return 0, nil
-		},
-	}}
-}
-
-func kafkaVictim(k *kafkatest.Kafka) victim {
-	return victim{"kafka", map[string]func(context.Context, time.Duration) (int, error){
-		"kill": func(ctx context.Context, d time.Duration) (int, error) {
-			if err := k.Kill(); err != nil {
-				return 0, err
-			}
-			wait(ctx, d/2)
-			return 1, restart(k)
-		},
-		"pause": func(ctx context.Context, d time.Duration) (int, error) {
-			if err := k.Pause(); err != nil {
-				return 0, err
-			}
-			wait(ctx, 2*d)
-			return 0, k.Resume()
-		},
-	}}
-}
-
-// restart tries more than once: its port may be taken for a moment by somebody's connection.
-func restart(k *kafkatest.Kafka) error {
-	var err error
-	for range 3 {
-		if err = k.Restart(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-func linkVictim(name string, l *link) victim {
-	return victim{name, map[string]func(context.Context, time.Duration) (int, error){
-		"cut": func(context.Context, time.Duration) (int, error) { l.cut(); return 0, nil },
-		"slow": func(ctx context.Context, d time.Duration) (int, error) {
-			l.slow(d / 10)
-			defer l.slow(0)
-			wait(ctx, d)
-			return 0, nil
-		},
-		"hold": func(ctx context.Context, d time.Duration) (int, error) {
-			l.hold()
-			defer l.let()
-			wait(ctx, d)
-			return 0, nil
-		},
-		"hold and cut": func(ctx context.Context, d time.Duration) (int, error) {
-			l.hold()
-			defer l.let()
-			wait(ctx, d)
-			l.cut()
-			return 0, nil
-		},
-	}}
-}
-
-// diskVictim fills the file system of the store, and of the embedded log.
-func (s *site) diskVictim() victim {
-	return victim{"disk", map[string]func(context.Context, time.Duration) (int, error){
-		"full": func(ctx context.Context, d time.Duration) (int, error) {
-			if s.disk == "" {
-				return 0, nil
-			}
-			filler := filepath.Join(s.disk, "filler")
-			f, err := os.Create(filler)
-			if err != nil {
-				return 0, err
-			}
-			var fs syscall.Statfs_t
-			err = syscall.Statfs(s.disk, &fs)
-			for size := int64(fs.Bavail) * fs.Bsize; err == nil && size >= fs.Bsize; size /= 2 {
-				at, e := f.Seek(0, 2)
-				if err = e; err == nil {
-					syscall.Fallocate(int(f.Fd()), 0, at, size) //nolint:errcheck // it fails where others were faster
-				}
-			}
-			wait(ctx, d)
-			return 0, firstError(err, f.Close(), os.Remove(filler))
-		},
-	}}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ports hands out addresses on loopback that nobody listens on. They lie below the range from which the system takes ports

@@ -12,19 +12,20 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hookfold/hookfold/pkg/simulator"
 )
 
 // watcher reads the store all the while, as an application beside Hookfold does: what it reads never goes back.
 type watcher struct {
 	site  *site
-	p     *provider
-	seen  map[string]seen
+	seen  map[*simulator.Entity]seen
 	looks int
 	wrong []string
 }
 
 type seen struct {
-	place        int // of the provider's word in the payment's story, if it is final: up to then the events' times may move it back
+	ended        bool // its last status was there
 	observations int
 }
 
@@ -40,45 +41,46 @@ func (w *watcher) watch(ctx context.Context, r *rand.Rand) {
 	}
 }
 
-// final are the words after which nothing comes, but for reversed after confirmed.
-var final = []string{"confirmed", "rejected", "denied", "reversed"}
-
-// look reads some payments.
+// look reads some entities.
 func (w *watcher) look(ctx context.Context, r *rand.Rand) error {
 	db, err := openStore(w.site.store())
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // it was only read
-	w.p.mu.Lock()
-	var some []*entity
-	for range min(20, len(w.p.entities)) {
-		some = append(some, w.p.entities[r.IntN(len(w.p.entities))])
-	}
-	w.p.mu.Unlock()
-	for _, e := range some {
+	entities := w.site.world.plan.Entities
+	for range min(20, len(entities)) {
+		e := entities[r.IntN(len(entities))]
 		var word string
 		var now seen
-		var conflict bool
-		err := db.QueryRowContext(ctx, "SELECT provider_status, observations, conflict FROM payments WHERE connection = ? AND kind = 'outgoing_payment' AND id = ?",
-			connection, e.id).Scan(&word, &now.observations, &conflict)
-		before, known := w.seen[e.id]
-		if known := slices.Index(e.story.words, word); known < 0 || slices.Contains(final, word) {
-			now.place = known
-		}
+		err := db.QueryRowContext(ctx, "SELECT coalesce(provider_status, ''), observations FROM "+view(e)+" WHERE connection = ? AND kind = ? AND id = ?",
+			e.Connection, e.Kind, e.ID).Scan(&word, &now.observations)
+		now.ended = ended(e, word)
+		before, known := w.seen[e]
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			if known {
-				w.wrong = append(w.wrong, fmt.Sprintf("payment %s was there and is gone", e.id))
+				w.wrong = append(w.wrong, fmt.Sprintf("%s/%s was there and is gone", e.Kind, e.ID))
 			}
 			continue
 		case err != nil:
 			return err
-		case now.place < before.place, now.observations < before.observations, now.observations > len(e.events), conflict:
-			w.wrong = append(w.wrong, fmt.Sprintf("payment %s: %q after %+v, with %d observations, conflict %v", e.id, word, before, now.observations, conflict))
+		case before.ended && !now.ended, now.observations < before.observations:
+			w.wrong = append(w.wrong, fmt.Sprintf("%s/%s: %q with %d observations after %+v", e.Kind, e.ID, word, now.observations, before))
 		}
-		w.seen[e.id] = now
+		w.seen[e] = now
 	}
 	w.looks++
 	return nil
+}
+
+// view is where the entities of a family are read.
+func view(e *simulator.Entity) string {
+	return e.Family + "s"
+}
+
+// ended says whether a word is the last of an entity's history, and only the last.
+func ended(e *simulator.Entity, word string) bool {
+	before := e.Changes[:len(e.Changes)-1]
+	return slices.Contains(e.Words(), word) && !slices.ContainsFunc(before, func(c simulator.Change) bool { return slices.Contains(e.Words(), c.Word) })
 }

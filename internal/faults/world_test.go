@@ -3,89 +3,137 @@
 package faults
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
+	"bufio"
+	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
 	"time"
+
+	"github.com/hookfold/hookfold/pkg/simulator"
 )
 
+// Size and pace of the world. What it tells first comes within one part of its time, what is late, or comes again, within nearly two.
 const (
-	connection = "world"
-	secret     = "3f9a1c7be2d84605b1f7c9d2a6e80b4453ad17c9"
-	sigHeader  = "X-Devengo-Webhooks-Sig"
+	storiesPerKill = 40
+	patience       = 15 * time.Second // the simulator's, for an answer
+	tolerance      = 3 * time.Minute  // of signed times, the least of all providers'
+	replayed       = 6 * time.Minute  // how old the signatures of replays are
+	skew           = 2 * time.Minute  // by which the providers' clocks are off, at most
+	chaos          = "wild"
 )
 
-// story is what becomes of a payment: the provider's words in their order, and what the last one means.
-type story struct {
-	words  []string
-	status string // Hookfold's word for the last
+// world is hookfold simulate in a process of its own: the four providers, which deliver to a site and answer its look-ups, and the auditor
+// of its store. The same plan is made here again, to hold the log against it.
+type world struct {
+	*child
+	plan    *simulator.Plan
+	journal string
 }
 
-// stories are written down by hand from the provider's documentation. No word of theirs can follow a later one, so that the
-// end is the same whatever the events' times say.
-var stories = []story{
-	{[]string{"created", "validating", "pending", "processing", "confirmed"}, "succeeded"},
-	{[]string{"created", "validating", "pending", "processing", "retrying", "confirmed"}, "succeeded"},
-	{[]string{"created", "validating", "delayed", "pending", "processing", "confirmed"}, "succeeded"},
-	{[]string{"created", "validating", "pending", "processing", "rejected"}, "failed"},
-	{[]string{"created", "validating", "blocked", "denied"}, "failed"},
-	{[]string{"created", "validating", "pending", "processing", "confirmed", "reversed"}, "returned"},
-	{[]string{"created", "validating", "blocked"}, "held"},
-	{[]string{"created", "validating", "pending"}, "pending"},
-}
-
-// entity is one payment and all events of it.
-type entity struct {
-	id     string
-	amount int64
-	story  story
-	events []delivery
-}
-
-// word is the provider's last word.
-func (e *entity) word() string { return e.story.words[len(e.story.words)-1] }
-
-// delivery is one event as the provider sends it.
-type delivery struct {
-	id, body string
-	at       string // the provider's time, RFC 3339
-}
-
-// newEntity makes up payment n. The provider's clock is off by up to an hour from one event to the next, and its events come
-// out of order.
-func newEntity(r *rand.Rand, n int, now time.Time) *entity {
-	e := &entity{id: fmt.Sprintf("pyo_%08d%08x", n, r.Uint32()), amount: 1 + r.Int64N(1_000_000), story: stories[r.IntN(len(stories))]}
-	for i, word := range e.story.words {
-		at := now.Add(time.Duration(r.IntN(7200)-3600) * time.Second).UTC().Format(time.RFC3339)
-		id := fmt.Sprintf("evt_%08d%08x%d", n, r.Uint32(), i)
-		e.events = append(e.events, delivery{id: id, at: at, body: fmt.Sprintf(
-			`{"id":%q,"api_version":"v1","type":"outgoing_payment.%s","created_at":%q,"data":{"object":{"id":%q,"account_id":"acc_faults",`+
-				`"company_reference":"ord-%d","status":%q,"recipient":"Nobody","description":"order %d","amount":{"cents":%d,"currency":"EUR"},`+
-				`"instant":false,"internal":false,"retried":false,"created_at":%q,"error":null,"links":{},"fee":{"cents":10,"currency":"EUR"},"metadata":{}}}}`,
-			id, word, at, e.id, n, word, n, e.amount, now.UTC().Format(time.RFC3339))})
+// newWorld plans a world of so many stories.
+func newWorld(t *testing.T, seed uint64, stories int) *world {
+	t.Helper()
+	c, err := simulator.Preset(chaos, seed)
+	if err != nil {
+		t.Fatal(err)
 	}
-	r.Shuffle(len(e.events), func(i, j int) { e.events[i], e.events[j] = e.events[j], e.events[i] })
-	return e
-}
-
-// sign gives the header of a delivery signed at a time.
-func sign(key, body string, at time.Time) http.Header {
-	t := fmt.Sprint(at.Unix())
-	mac := hmac.New(sha256.New, []byte(key))
-	mac.Write([]byte(t + "." + body))
-	return http.Header{sigHeader: {"t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))}, "Content-Type": {"application/json"}}
-}
-
-// forgeries are deliveries that nobody may record.
-func forgeries(body string, now time.Time) map[string]http.Header {
-	altered := sign(secret, body+" ", now)
-	return map[string]http.Header{
-		"unsigned":              {"Content-Type": {"application/json"}},
-		"with another key":      sign("another", body, now),
-		"signed half a day ago": sign(secret, body, now.Add(-12*time.Hour)),
-		"altered":               altered,
+	plan, err := simulator.NewPlan(simulator.Options{Seed: seed, Stories: stories, Chaos: c})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return &world{plan: plan, journal: filepath.Join(t.TempDir(), "journal")}
+}
+
+// begin lets it deliver until everything was taken, and then audit the store.
+func (w *world) begin(t *testing.T, s *site, part time.Duration) {
+	dir := filepath.Dir(w.journal)
+	w.child = launch(t, filepath.Join(dir, "verdict"), filepath.Join(dir, "world.log"), s.binary, "simulate", "--seed", fmt.Sprint(w.plan.Seed), "--entities",
+		fmt.Sprint(w.plan.Stories), "--chaos", chaos, "--duration", part.String(), "--parallel", "128", "--persist", "1s", "--skew", skew.String(), "--listen", s.apis,
+		"--target", strings.Join(s.urls, ","), "--journal", w.journal, "--audit", s.store(), "--settle", settled.String(), "--output", "json")
+}
+
+// outcome is what the simulator said in the end.
+type outcome struct {
+	Answers map[int]int                    `json:"answers"`
+	Taken   int                            `json:"acknowledged"`
+	API     map[string]simulator.APICounts `json:"api"`
+	Verdict *simulator.Verdict             `json:"verdict"`
+}
+
+// outcome waits for the end and reports what the simulator's auditor found. What the APIs were asked is for asked.
+func (w *world) outcome(t *testing.T, report func(format string, args ...any)) outcome {
+	t.Helper()
+	<-w.done
+	var o outcome
+	text, err := os.ReadFile(w.out)
+	if err == nil && len(text) > 0 {
+		err = json.Unmarshal(text, &o)
+	}
+	log, _ := os.ReadFile(w.log)
+	if err != nil || o.Verdict == nil {
+		t.Fatalf("the simulator ended with %d and no verdict (%v): %s", w.code, err, log)
+	}
+	for _, part := range []struct {
+		what string
+		all  []simulator.Difference
+	}{
+		{"missing", o.Verdict.Missing}, {"wrong", o.Verdict.Wrong}, {"extra", o.Verdict.Extra}, {"LOST", o.Verdict.Lost}, {"believed", o.Verdict.Believed},
+		{"counted twice", o.Verdict.Twice},
+	} {
+		for i, d := range part.all {
+			if i == 10 {
+				report("%s: and %d more", part.what, len(part.all)-i)
+				break
+			}
+			report("%s: %s", part.what, d)
+		}
+	}
+	if w.code != 0 && o.Verdict.OK() {
+		report("the simulator ended with %d: %s", w.code, log)
+	}
+	return o
+}
+
+// asked judges what the APIs were asked. Their limits hold for what arrives in a second, and what a link holds up arrives at once: so
+// many requests may be beyond them.
+func (o *outcome) asked(heldUp int, report func(format string, args ...any)) {
+	for name, n := range o.API {
+		if n.OverLimit > heldUp || n.Locked {
+			report("the API of %s was asked %d times, %d of them beyond its limit (%d can be the link's fault), locked: %v", name, n.Requests, n.OverLimit, heldUp, n.Locked)
+		}
+	}
+}
+
+// attempt is a line of the simulator's journal.
+type attempt struct {
+	Delivery int             `json:"delivery"`
+	At       time.Time       `json:"at"`
+	Status   int             `json:"status"`
+	Fault    simulator.Fault `json:"fault"`
+}
+
+// attempts reads the journal.
+func (w *world) attempts(t *testing.T) []attempt {
+	t.Helper()
+	f, err := os.Open(w.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	var out []attempt
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var a attempt
+		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, a)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

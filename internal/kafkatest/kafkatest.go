@@ -47,9 +47,15 @@ func Advertise(as func(broker string) string) Option {
 	return func(k *Kafka) { k.advertise = as }
 }
 
+// Storage is where the broker keeps its log, instead of the temporary folder; below it a folder is made.
+func Storage(dir string) Option {
+	return func(k *Kafka) { k.data = filepath.Join(dir, "data") }
+}
+
 // Kafka is one broker. Its methods may be called from any goroutine; they wait for one another.
 type Kafka struct {
 	home, dir string
+	data      string // the log's folder
 	addr      string // where it listens
 	seed      string // what clients are told
 	advertise func(broker string) string
@@ -89,9 +95,6 @@ func Run(home, dir string, options ...Option) (*Kafka, error) {
 			return k, nil
 		}
 		errs = append(errs, err)
-		if err := os.RemoveAll(filepath.Join(dir, "data")); err != nil {
-			return nil, errors.Join(append(errs, err)...)
-		}
 	}
 	return nil, errors.Join(errs...)
 }
@@ -101,15 +104,18 @@ func run(home, dir string, options []Option) (*Kafka, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafkatest: find free ports: %w", err)
 	}
-	k := &Kafka{home: home, dir: dir, addr: fmt.Sprintf("127.0.0.1:%d", ports[0]), heap: "512m"}
+	k := &Kafka{home: home, dir: dir, data: filepath.Join(dir, "data"), addr: fmt.Sprintf("127.0.0.1:%d", ports[0]), heap: "512m"}
 	for _, o := range options {
 		o(k)
+	}
+	if err := os.RemoveAll(k.data); err != nil { // an attempt before this one may have left something
+		return nil, fmt.Errorf("kafkatest: %w", err)
 	}
 	k.seed = k.addr
 	if k.advertise != nil {
 		k.seed = k.advertise(k.addr)
 	}
-	if err := os.WriteFile(k.config(), []byte(properties(dir, ports[0], ports[1], k.seed)), 0o600); err != nil {
+	if err := os.WriteFile(k.config(), []byte(properties(k.data, ports[0], ports[1], k.seed)), 0o600); err != nil {
 		return nil, fmt.Errorf("kafkatest: write the broker's configuration: %w", err)
 	}
 	format := exec.Command("java", k.java("kafka.tools.StorageTool", "format",
@@ -146,6 +152,21 @@ func (k *Kafka) Restart() error {
 		return err
 	}
 	return k.start()
+}
+
+// Alive says whether the broker runs: it may have ended by itself, as it does where its disk is full.
+func (k *Kafka) Alive() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.proc == nil {
+		return false
+	}
+	select {
+	case <-k.proc.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // Pause stops the running broker in its tracks, and Resume lets it go on: to others it seems to hang. A paused broker must be
@@ -210,7 +231,7 @@ func (k *Kafka) java(class string, args ...string) []string {
 }
 
 // properties is a broker that is alone, joins members to groups at once and keeps everything small.
-func properties(dir string, broker, controller int, advertised string) string {
+func properties(data string, broker, controller int, advertised string) string {
 	return strings.Join([]string{
 		"process.roles=broker,controller",
 		"node.id=1",
@@ -219,7 +240,7 @@ func properties(dir string, broker, controller int, advertised string) string {
 		"advertised.listeners=PLAINTEXT://" + advertised,
 		"controller.listener.names=CONTROLLER",
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"log.dirs=" + filepath.Join(dir, "data"),
+		"log.dirs=" + data,
 		"auto.create.topics.enable=false",
 		"num.partitions=6",
 		"offsets.topic.num.partitions=4",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -18,6 +19,9 @@ type ReaderConfig struct {
 	Progress func(Progress)
 	// MaxBytes bounds one fetch. Default 16 MiB.
 	MaxBytes int32
+	// Patience is how long brokers that cannot be reached are waited for, as while they are started again, before a call fails.
+	// Default 15 s; negative: not at all.
+	Patience time.Duration
 }
 
 // Progress is how far one range has been read.
@@ -60,6 +64,9 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 16 << 20
 	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 15 * time.Second
+	}
 	client, _, done, err := cfg.client("reader")
 	if err != nil {
 		return nil, err
@@ -78,6 +85,16 @@ func (r *Reader) Close() error {
 
 // Offsets gives, for each partition, the offset of the oldest record and the one after the newest.
 func (r *Reader) Offsets(ctx context.Context, topic string) (start, end map[int32]int64, err error) {
+	var w waiting
+	for {
+		start, end, err = r.offsets(ctx, topic)
+		if err == nil || !w.goOn(ctx, r, err) {
+			return start, end, err
+		}
+	}
+}
+
+func (r *Reader) offsets(ctx context.Context, topic string) (start, end map[int32]int64, err error) {
 	ids, err := partitionsOf(ctx, r.client, topic)
 	if err != nil {
 		return nil, nil, r.wrap(err)
@@ -100,7 +117,8 @@ func (r *Reader) wrap(err error) error {
 
 // Read calls each with every record of the ranges: of one partition in order of offset, of several interleaved. Ranges of one
 // partition are read one after the other, by From. It returns when all ranges are through, with the callback's first error as it is, or with what
-// stands in the way; brokers that do not answer are waited for until ctx ends.
+// stands in the way. Brokers that cannot be reached are waited for as [ReaderConfig.Patience] says, those that do not answer until ctx
+// ends.
 func (r *Reader) Read(ctx context.Context, ranges []Range, each func(Record) error) error {
 	plan, err := r.plan(ctx, ranges)
 	if err != nil || len(plan) == 0 {
@@ -132,6 +150,7 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, each func(Record) err
 	defer cancel()
 	defer context.AfterFunc(r.client.Context(), cancel)()
 	run := &reading{r: r, cl: cl, plan: plan, each: each}
+	var w waiting
 	for len(plan) > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
@@ -141,7 +160,12 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, each func(Record) err
 			return context.Cause(ctx)
 		}
 		for _, f := range fetches.Errors() {
-			return r.wrap(fmt.Errorf("%s partition %d: %w", f.Topic, f.Partition, f.Err))
+			if err := r.wrap(fmt.Errorf("%s partition %d: %w", f.Topic, f.Partition, f.Err)); !w.goOn(ctx, r, err) {
+				return err
+			}
+		}
+		if fetches.NumRecords() > 0 {
+			w = waiting{}
 		}
 		var failed error
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {

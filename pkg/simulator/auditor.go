@@ -35,6 +35,8 @@ type Verdict struct {
 	// Lost are deliveries that were acknowledged and are not in the log; Believed are forged and stale ones that were acknowledged.
 	Lost     []Difference `json:"lost"`
 	Believed []Difference `json:"believed"`
+	// Twice are events that the timeline counts more than once.
+	Twice []Difference `json:"twice"`
 	// Abused are the APIs that were asked more than they allow, or so often with bad credentials that the key was locked.
 	Abused []Difference `json:"abused"`
 }
@@ -70,7 +72,12 @@ func (d Difference) String() string {
 
 // OK says that nothing differs.
 func (v *Verdict) OK() bool {
-	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost)+len(v.Believed)+len(v.Abused) == 0
+	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost)+len(v.Believed)+len(v.Twice)+len(v.Abused) == 0
+}
+
+// CanChange says that something differs which a receiver may still put right, when it has had more time.
+func (v *Verdict) CanChange() bool {
+	return len(v.Missing)+len(v.Wrong)+len(v.Extra)+len(v.Lost) > 0
 }
 
 // NewAuditor makes an auditor of a plan.
@@ -79,7 +86,7 @@ func NewAuditor(p *Plan) *Auditor {
 		plan: p, byKey: map[string]*Entity{}, seen: map[string]bool{}, events: map[string]bool{}, facts: map[string]map[string]int{},
 		verdict: Verdict{
 			Seed: p.Seed, Entities: len(p.Entities), Missing: []Difference{}, Wrong: []Difference{}, Extra: []Difference{}, Lost: []Difference{},
-			Believed: []Difference{}, Abused: []Difference{},
+			Believed: []Difference{}, Twice: []Difference{}, Abused: []Difference{},
 		},
 	}
 	for _, e := range p.Entities {
@@ -228,10 +235,11 @@ func (a *Auditor) Conduct() Verdict {
 	return a.verdict
 }
 
-// Verdict closes the audit: entities of which no row came are missing.
+// Verdict closes the audit: entities of which no row came are missing, and of no type may an entity have more webhooks in the timeline
+// than there are events.
 func (a *Auditor) Verdict() Verdict {
 	v := a.verdict
-	v.Missing = slices.Clone(v.Missing)
+	v.Missing, v.Twice = slices.Clone(v.Missing), append(slices.Clone(v.Twice), a.repeated()...)
 	for _, e := range a.plan.Entities {
 		if e.unlisted && !e.told {
 			continue // nobody could know of it
@@ -241,6 +249,35 @@ func (a *Auditor) Verdict() Verdict {
 		}
 	}
 	return v
+}
+
+// repeated finds what was counted more than once. An event that tells of further entities is counted for each of them, and is only
+// looked for at the first. One without any name can rightly be taken for a new one.
+func (a *Auditor) repeated() []Difference {
+	planned := map[string]map[string]map[string]bool{}
+	for _, d := range a.plan.Deliveries {
+		if !d.Genuine() || d.nameless {
+			continue
+		}
+		k := key(d.Connection, d.Kind, d.ID)
+		if planned[k] == nil {
+			planned[k] = map[string]map[string]bool{}
+		}
+		if planned[k][d.Type] == nil {
+			planned[k][d.Type] = map[string]bool{}
+		}
+		planned[k][d.Type][d.Fact] = true
+	}
+	var out []Difference
+	for _, e := range a.plan.Entities { // in a fixed order
+		k := key(e.Connection, e.Kind, e.ID)
+		for _, typ := range sortedKeys(planned[k]) {
+			if most, got := len(planned[k][typ]), a.facts[k][e.Provider+"."+typ]; got > most {
+				out = append(out, Difference{e.Connection, e.Kind, e.ID, typ, fmt.Sprintf("%d events", most), fmt.Sprint(got)})
+			}
+		}
+	}
+	return out
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

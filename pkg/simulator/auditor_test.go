@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func judge(p *Plan, rows map[string][]map[string]any, sent *Sent) Verdict {
 
 // The auditor is content with the truth, and with nothing else.
 func TestAuditor(t *testing.T) {
-	p := mustPlan(t, Options{Seed: 9, Stories: 200, Chaos: Chaos{Duplicate: 0.3, Forge: 0.2}})
+	p := mustPlan(t, Options{Seed: 9, Stories: 600, Chaos: Chaos{Duplicate: 0.3, Forge: 0.2}})
 	find := func(rows []map[string]any, column, value string) map[string]any {
 		for _, row := range rows {
 			if text(row[column]) == value {
@@ -75,41 +76,41 @@ func TestAuditor(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		spoil  func(rows map[string][]map[string]any, sent *Sent)
-		counts [5]int // missing, wrong, extra, lost, believed
+		counts [6]int // missing, wrong, extra, lost, believed, twice
 		says   string
 	}{
-		{"truth", func(map[string][]map[string]any, *Sent) {}, [5]int{}, ""},
-		{"missing", func(rows map[string][]map[string]any, _ *Sent) { rows["accounts"] = rows["accounts"][1:] }, [5]int{1}, "expected active"},
+		{"truth", func(map[string][]map[string]any, *Sent) {}, [6]int{}, ""},
+		{"missing", func(rows map[string][]map[string]any, _ *Sent) { rows["accounts"] = rows["accounts"][1:] }, [6]int{1}, "expected active"},
 		{"status", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["payments"], "status", "succeeded")["status"] = "failed"
-		}, [5]int{0, 1}, "status: expected succeeded, found failed"},
+		}, [6]int{0, 1}, "status: expected succeeded, found failed"},
 		{"provider status", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["payments"], "provider_status", "confirmed")["provider_status"] = "processing"
-		}, [5]int{0, 1}, "provider_status: expected confirmed, found processing"},
+		}, [6]int{0, 1}, "provider_status: expected confirmed, found processing"},
 		{"amount", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["payments"], "direction", "in")["amount"] = int64(1)
-		}, [5]int{0, 1}, "amount: expected"},
+		}, [6]int{0, 1}, "amount: expected"},
 		{"direction", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["payments"], "direction", "in")["direction"] = nil
-		}, [5]int{0, 1}, "direction: expected in, found nothing"},
+		}, [6]int{0, 1}, "direction: expected in, found nothing"},
 		{"currency", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["payments"], "currency", "ZAR")["currency"] = "EUR"
-		}, [5]int{0, 1}, "currency: expected ZAR, found EUR"},
+		}, [6]int{0, 1}, "currency: expected ZAR, found EUR"},
 		{"extra", func(rows map[string][]map[string]any, _ *Sent) {
 			rows["payments"] = append(rows["payments"], map[string]any{"connection": "devengo-sim", "kind": "outgoing_payment", "id": "pyo_1", "status": "succeeded"})
-		}, [5]int{0, 0, 1}, "found a row in payments"},
+		}, [6]int{0, 0, 1}, "found a row in payments"},
 		{"wrong family", func(rows map[string][]map[string]any, _ *Sent) {
 			rows["accounts"], rows["links"] = rows["accounts"][1:], append(rows["links"], rows["accounts"][0])
-		}, [5]int{1, 0, 1}, "found a row in links"},
+		}, [6]int{1, 0, 1}, "found a row in links"},
 		{"another's connection", func(rows map[string][]map[string]any, _ *Sent) {
 			rows["payments"] = append(rows["payments"], map[string]any{"connection": "mine", "kind": "payment", "id": "1"})
-		}, [5]int{}, ""},
+		}, [6]int{}, ""},
 		{"lost event", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["timeline"], "connection", "yoco-sim")["observation_id"] = "evt_other"
-		}, [5]int{0, 0, 0, 1}, "expected event evt_"},
+		}, [6]int{0, 0, 0, 1}, "expected event evt_"},
 		{"lost fact", func(rows map[string][]map[string]any, _ *Sent) {
 			find(rows["timeline"], "type", "delfinance.PIX_RECEIVED")["connection"] = "mine"
-		}, [5]int{0, 0, 0, 1}, "PIX_RECEIVED: expected 1 events, found 0"},
+		}, [6]int{0, 0, 0, 1}, "PIX_RECEIVED: expected 1 events, found 0"},
 		{"not acknowledged, not lost", func(rows map[string][]map[string]any, sent *Sent) {
 			gone := find(rows["timeline"], "connection", "yoco-sim")["observation_id"]
 			find(rows["timeline"], "connection", "yoco-sim")["observation_id"] = "evt_other"
@@ -118,7 +119,7 @@ func TestAuditor(t *testing.T) {
 					delete(sent.Acknowledged, d.Number)
 				}
 			}
-		}, [5]int{}, ""},
+		}, [6]int{}, ""},
 		{"believed", func(_ map[string][]map[string]any, sent *Sent) {
 			for _, d := range p.Deliveries {
 				if d.Fault == Forged {
@@ -126,18 +127,31 @@ func TestAuditor(t *testing.T) {
 					break
 				}
 			}
-		}, [5]int{0, 0, 0, 0, 1}, "refusal of the forged delivery"},
+		}, [6]int{0, 0, 0, 0, 1}, "refusal of the forged delivery"},
+		{"without a name, taken for a new one", func(rows map[string][]map[string]any, _ *Sent) {
+			again := maps.Clone(find(rows["timeline"], "type", "delfinance.WHITELABEL_CUSTOMER_DOCUMENTATION_REJECTED"))
+			again["observation_id"] = "another"
+			rows["timeline"] = append(rows["timeline"], again)
+		}, [6]int{}, ""},
+		{"counted twice", func(rows map[string][]map[string]any, _ *Sent) {
+			again := maps.Clone(find(rows["timeline"], "type", "delfinance.PIX_RECEIVED"))
+			again["observation_id"] = "another"
+			rows["timeline"] = append(rows["timeline"], again)
+		}, [6]int{0, 0, 0, 0, 0, 1}, "PIX_RECEIVED: expected 1 events, found 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rows, sent := truth(p), allTaken(p)
 			c.spoil(rows, sent)
 			v := judge(p, rows, sent)
-			got := [5]int{len(v.Missing), len(v.Wrong), len(v.Extra), len(v.Lost), len(v.Believed)}
-			if got != c.counts || v.OK() != (c.counts == [5]int{}) {
-				t.Errorf("missing, wrong, extra, lost, believed: %v, want %v; %+v", got, c.counts, v)
+			got := [6]int{len(v.Missing), len(v.Wrong), len(v.Extra), len(v.Lost), len(v.Believed), len(v.Twice)}
+			if got != c.counts || v.OK() != (c.counts == [6]int{}) {
+				t.Errorf("missing, wrong, extra, lost, believed, twice: %v, want %v; %+v", got, c.counts, v)
+			}
+			if want := got[0]+got[1]+got[2]+got[3] > 0; v.CanChange() != want {
+				t.Errorf("it can change: %v, want %v", v.CanChange(), want)
 			}
 			all := ""
-			for _, part := range [][]Difference{v.Missing, v.Wrong, v.Extra, v.Lost, v.Believed} {
+			for _, part := range [][]Difference{v.Missing, v.Wrong, v.Extra, v.Lost, v.Believed, v.Twice} {
 				for _, d := range part {
 					all += d.String() + "\n"
 				}

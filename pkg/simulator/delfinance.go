@@ -115,6 +115,7 @@ func (w *writer) party(ours bool) object {
 func (w *writer) tell(e *Entity, typ string, at time.Time, body object, apart ...string) {
 	w.event(happening{
 		at: at, typ: typ, path: typ, fact: strings.Join(append([]string{typ, e.Kind, e.ID}, apart...), " "), about: e, body: body.text(),
+		nameless: typ == "WHITELABEL_CUSTOMER_DOCUMENTATION_REJECTED",
 	})
 }
 

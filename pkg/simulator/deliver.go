@@ -42,6 +42,8 @@ type Delivery struct {
 	trick   int    // how a forged one is signed
 	signed  string // the body that was signed, if another
 	message string // the provider's id of the message
+
+	nameless bool
 }
 
 // Genuine says whether the delivery must be accepted.
@@ -86,6 +88,7 @@ func (p *Plan) fate(r *rand.Rand, h *happening) []*Delivery {
 	d := Delivery{
 		At: h.at.Sub(p.Epoch) + time.Second, Connection: h.connection.Name, Path: path, Body: h.body, Type: h.typ, EventID: h.id,
 		Kind: h.about.Kind, ID: h.about.ID, Fact: h.fact, message: message,
+		nameless: h.nameless,
 	}
 	if burst {
 		every := p.Span / 20

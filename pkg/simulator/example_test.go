@@ -18,7 +18,7 @@ func Example() {
 	}
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer target.Close()
-	sender := simulator.Sender{Plan: plan, Target: target.URL}
+	sender := simulator.Sender{Plan: plan, Targets: []string{target.URL}}
 	sent, err := sender.Run(context.Background())
 	if err != nil {
 		fmt.Println(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,8 +17,8 @@ import (
 // Sender delivers a plan over HTTP and makes again, by the provider's schedule, what is not answered with a 2xx.
 type Sender struct {
 	Plan *Plan
-	// Target is the address of the receiver, http://host:port, without a path.
-	Target string
+	// Targets are the addresses of the receiver, http://host:port, without a path. Attempts go to them in turn.
+	Targets []string
 	// Client sends the requests; if nil, one that waits Patience for an answer.
 	Client *http.Client
 	// Speed is how many simulated seconds pass in one on the wall. Zero plays as fast as the receiver allows, in the order of
@@ -25,6 +26,12 @@ type Sender struct {
 	Speed float64
 	// Rate bounds the requests per second; zero is no bound.
 	Rate float64
+	// Persist makes providers that never give up: what failed is tried again by the schedule, but after so much time on the wall at the
+	// latest, until it is taken. Zero: they give up when the schedule ends.
+	Persist time.Duration
+	// Skew is by how much the providers' clocks may be off when genuine deliveries are signed, drawn anew for each attempt. Forged and
+	// stale ones are not helped by it.
+	Skew time.Duration
 	// Concurrency bounds the requests under way; zero is 16.
 	Concurrency int
 	// Now is the clock on the wall; time.Now if nil.
@@ -41,6 +48,8 @@ type Attempt struct {
 	Delivery *Delivery
 	// Try counts from 0.
 	Try int
+	// Began is when it was made, on the wall.
+	Began time.Time
 	// Status is the HTTP status, 0 where there was no answer; Err says why.
 	Status int
 	Err    error
@@ -96,6 +105,9 @@ func (q *queue) Pop() any {
 
 // Run delivers everything and returns what came of it, also when the context ends before, with the context's error.
 func (s *Sender) Run(ctx context.Context) (Sent, error) {
+	if len(s.Targets) == 0 {
+		return Sent{}, errors.New("simulator: there is no target to deliver to")
+	}
 	now := s.Now
 	if now == nil {
 		now = time.Now
@@ -204,30 +216,43 @@ func (s *Sender) again(d due, a *Attempt, now, began time.Time) (due, bool) {
 		return due{}, false
 	}
 	schedule := s.Plan.byName[d.delivery.Connection].actor.retries()
-	if d.try >= len(schedule) {
+	if d.try >= len(schedule) && s.Persist == 0 {
 		a.GivenUp = true
 		return due{}, false
 	}
-	next := due{delivery: d.delivery, try: d.try + 1, at: d.at + schedule[d.try], when: now.Add(quickly)}
+	wait := schedule[min(d.try, len(schedule)-1)]
+	next := due{delivery: d.delivery, try: d.try + 1, at: d.at + wait, when: now.Add(quickly)}
 	if s.Speed > 0 { // each wait counts from the failure of the attempt before
-		next.at = max(d.at, time.Duration(float64(now.Sub(began))*s.Speed)) + schedule[d.try]
+		next.at = max(d.at, time.Duration(float64(now.Sub(began))*s.Speed)) + wait
 		if at := s.when(next.at, began); at.After(next.when) {
 			next.when = at
 		}
+	}
+	if latest := now.Add(s.Persist); s.Persist > 0 && next.when.After(latest) {
+		next.when = latest
 	}
 	return next, true
 }
 
 func (s *Sender) attempt(ctx context.Context, client *http.Client, d due, now func() time.Time) Attempt {
-	a := Attempt{Delivery: d.delivery, Try: d.try}
-	began := now()
-	a.Status, a.Err = s.post(ctx, client, d, began)
-	a.Took = now().Sub(began)
+	a := Attempt{Delivery: d.delivery, Try: d.try, Began: now()}
+	a.Status, a.Err = s.post(ctx, client, d, s.clock(d, a.Began))
+	a.Took = now().Sub(a.Began)
 	return a
 }
 
+// clock is the time by the provider's clock when it signs an attempt.
+func (s *Sender) clock(d due, now time.Time) time.Time {
+	if s.Skew == 0 || !d.delivery.Genuine() {
+		return now
+	}
+	r := stream(s.Plan.Seed, "skew", d.delivery.Number, d.try)
+	return now.Add(time.Duration(r.Int64N(2*int64(s.Skew)+1)) - s.Skew)
+}
+
 func (s *Sender) post(ctx context.Context, client *http.Client, d due, clock time.Time) (status int, err error) {
-	url := strings.TrimSuffix(s.Target, "/") + d.delivery.Path
+	target := s.Targets[(d.delivery.Number+d.try)%len(s.Targets)]
+	url := strings.TrimSuffix(target, "/") + d.delivery.Path
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(d.delivery.Body))
 	if err != nil {
 		return 0, fmt.Errorf("simulator: the target is no address: %w", err)

@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ func TestYocoRetriesOnSchedule(t *testing.T) {
 		began := time.Now()
 		var at []time.Duration
 		signatures := map[string]bool{}
-		s := Sender{Plan: p, Target: "http://target.example", Speed: 1, Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
+		s := Sender{Plan: p, Targets: []string{"http://target.example"}, Speed: 1, Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
 			at = append(at, time.Since(began))
 			signatures[r.Header.Get("webhook-signature")] = true
 			return http.StatusServiceUnavailable, nil
@@ -66,7 +67,7 @@ func TestSpeedAndForgeries(t *testing.T) {
 		var mu sync.Mutex
 		made := map[string]int{}
 		began := time.Now()
-		s := Sender{Plan: p, Target: "http://target.example/", Speed: 3600, Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
+		s := Sender{Plan: p, Targets: []string{"http://target.example/"}, Speed: 3600, Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
 				return 0, err
@@ -108,7 +109,7 @@ func TestRateIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := mustPlan(t, Options{Seed: 2, Stories: 50})
 		began := time.Now()
-		s := Sender{Plan: p, Target: "http://target.example", Rate: 10, Client: &http.Client{Transport: wire(func(*http.Request) (int, error) { return 204, nil })}}
+		s := Sender{Plan: p, Targets: []string{"http://target.example"}, Rate: 10, Client: &http.Client{Transport: wire(func(*http.Request) (int, error) { return 204, nil })}}
 		sent, err := s.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +142,7 @@ func TestFlatOut(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	sent, err := (&Sender{Plan: p, Target: server.URL, Concurrency: 4}).Run(t.Context())
+	sent, err := (&Sender{Plan: p, Targets: []string{server.URL}, Concurrency: 4}).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func TestFlatOut(t *testing.T) {
 func TestSenderStops(t *testing.T) {
 	p := mustPlan(t, Options{Seed: 3, Stories: 60})
 	ctx, cancel := context.WithCancel(t.Context())
-	s := Sender{Plan: p, Target: "http://target.example", Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
+	s := Sender{Plan: p, Targets: []string{"http://target.example"}, Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
 		cancel()
 		<-r.Context().Done()
 		return 0, r.Context().Err()
@@ -162,4 +163,63 @@ func TestSenderStops(t *testing.T) {
 	if _, err := s.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's end", err)
 	}
+}
+
+// A provider that persists never gives up and never waits longer than it may; its clock is off when it signs what is genuine, within
+// bounds, and not for the others.
+func TestPersistenceAndSkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := mustPlan(t, Options{Seed: 4, Providers: []string{Devengo}, Stories: 10, Chaos: Chaos{Stale: 0.5}})
+		var mu sync.Mutex
+		tries, hosts := map[string][]time.Time{}, map[string]int{}
+		off := map[time.Duration]bool{}
+		s := Sender{
+			Plan: p, Targets: []string{"http://one.example", "http://two.example"}, Speed: 3600, Persist: 2 * time.Second, Skew: time.Minute,
+			Client: &http.Client{Transport: wire(func(r *http.Request) (int, error) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return 0, err
+				}
+				var signed int64
+				if _, err := fmt.Sscanf(r.Header.Get("X-Devengo-Webhooks-Sig"), "t=%d", &signed); err != nil {
+					return 0, err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if d := time.Since(time.Unix(signed, 0)).Truncate(time.Second); d > 2*time.Minute {
+					if d != 6*time.Minute {
+						t.Errorf("a replay is signed %v ago", d)
+					}
+					return http.StatusUnauthorized, nil
+				} else if d.Abs() > time.Minute {
+					t.Errorf("the clock is off by %v", d)
+				} else {
+					off[d] = true
+				}
+				hosts[r.Host]++
+				tries[string(body)] = append(tries[string(body)], time.Now())
+				if len(tries[string(body)]) < 12 {
+					return http.StatusServiceUnavailable, nil
+				}
+				return http.StatusOK, nil
+			})},
+		}
+		sent, err := s.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sent.GivenUp) > 0 || len(sent.Acknowledged) != len(tries) || len(sent.Believed) > 0 {
+			t.Errorf("%d given up, %d of %d taken, %d believed", len(sent.GivenUp), len(sent.Acknowledged), len(tries), len(sent.Believed))
+		}
+		for body, at := range tries {
+			for i := range at[1:] {
+				if wait := at[i+1].Sub(at[i]); wait > 2*time.Second {
+					t.Errorf("%s: waited %v", body, wait)
+				}
+			}
+		}
+		if len(off) < 20 || hosts["one.example"] == 0 || hosts["two.example"] == 0 {
+			t.Errorf("%d different clocks, targets %v", len(off), hosts)
+		}
+	})
 }

@@ -44,6 +44,7 @@ type happening struct {
 	about      *Entity
 	with       []*Entity // the others that it carries
 	body       string
+	nameless   bool // has neither an id nor a time, so that nobody can know for certain whether it is new when it comes again
 }
 
 // writer collects what a story makes up.

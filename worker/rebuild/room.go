@@ -138,7 +138,7 @@ func (r *room) explained(err, ended error) error {
 		return err
 	case errors.As(ended, &short):
 		return short
-	case !projections.IsFull(err):
+	case !projections.DiskFull(err):
 		return err
 	}
 	short = &RoomError{Path: r.path, Err: err}
