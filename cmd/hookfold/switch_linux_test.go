@@ -18,7 +18,7 @@ func TestReadersSeeNoGap(t *testing.T) {
 	const switches = 3
 	m := newMillion(t, fewObservations)
 	up := m.up(m.quiet)
-	m.play.target, m.play.rate = up.said["url"].(string), 300
+	m.play.targets, m.play.rate = []string{up.said["url"].(string)}, 300
 	var stop context.CancelFunc
 	m.play.ctx, stop = context.WithCancel(t.Context())
 	defer stop()
