@@ -20,7 +20,7 @@ const (
 )
 
 // errStopped fails records that come when the worker has stopped.
-var errStopped = errors.New("worker: stopped; the record is read again at the next start")
+var errStopped = notCommitted{errors.New("worker: stopped; the record is read again at the next start")}
 
 // job is one record on its way. Its handler is one of thousands that wait, so it should do nothing that needs a large stack:
 // a few decoders do that for all.
@@ -76,7 +76,9 @@ func (w *Worker) commit(jobs []*job, facts []projections.Fact) {
 		w.count(facts)
 	}
 	for _, j := range jobs {
-		j.err = err
+		if err != nil {
+			j.err = notCommitted{err}
+		}
 		j.done.Done()
 	}
 }
@@ -94,11 +96,24 @@ func (w *Worker) count(facts []projections.Fact) {
 	w.folded.Add(float64(len(facts) - parked))
 }
 
-// routerLog leaves out what the router says of each message: it is of a level below all that a log can be set to, and
-// making it ready to be thrown away is not free.
+// notCommitted is the error of each record of a burst that failed, which has been logged once.
+type notCommitted struct{ error }
+
+func (e notCommitted) Unwrap() error { return e.error }
+
+// routerLog leaves out what the router says of each message. Trace is of a level below all that a log can be set to, and
+// making it ready to be thrown away is not free. An error that was logged for a whole burst is not said again for each of its
+// records: where the disk is full, that would be thousands of lines a second.
 type routerLog struct{ watermill.LoggerAdapter }
 
 func (l routerLog) Trace(string, watermill.LogFields) {}
+
+func (l routerLog) Error(msg string, err error, fields watermill.LogFields) {
+	if errors.As(err, new(notCommitted)) {
+		return
+	}
+	l.LoggerAdapter.Error(msg, err, fields)
+}
 
 func (l routerLog) With(fields watermill.LogFields) watermill.LoggerAdapter {
 	return routerLog{l.LoggerAdapter.With(fields)}
