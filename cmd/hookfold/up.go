@@ -49,13 +49,14 @@ func (*upCmd) Run(w *world) error {
 	if err := ensureTopic(w.ctx, kc, c); err != nil {
 		return p.abandon(err)
 	}
-	ln, err := p.addIngest(kc)
+	// The worker first: a store may have to wait for space on the disk, and no delivery should wait with it.
+	folder, err := p.addWorker(w.ctx, kc)
 	if err != nil {
 		return p.abandon(err)
 	}
-	folder, err := p.addWorker(w.ctx, kc)
+	ln, err := p.addIngest(kc)
 	if err != nil {
-		return p.abandon(err, ln.Close())
+		return p.abandon(err)
 	}
 	adminLn, err := p.listen("admin", c.Admin)
 	if err != nil {

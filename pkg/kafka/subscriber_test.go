@@ -228,8 +228,25 @@ func TestStart(t *testing.T) {
 
 			sub, msgs := subscribe(t, kafka.SubscriberConfig{Config: cfg, Group: group + "latest", From: kafka.Latest})
 			require.Eventually(t, func() bool { return len(sub.Assigned()["events"]) == 1 && sub.Lag()[0].Records == 0 }, 10*time.Second, time.Millisecond)
-			send(t, cfg, 10, 400) // the assignment may be resolved only now: whatever comes is from here on
+			// What is the latest may be found out only now, so there is more and more to come; whatever comes is from here on.
+			pub, enough, sent := newPublisher(t, kafka.PublisherConfig{Config: cfg}), make(chan struct{}), make(chan error, 1)
+			go func() {
+				for i := 10; ; i++ {
+					select {
+					case <-enough:
+						sent <- nil
+						return
+					default:
+					}
+					if err := pub.Publish("events", message.NewMessage(fmt.Sprint(i), nil)); err != nil {
+						sent <- err
+						return
+					}
+				}
+			}()
 			msg := next(t, msgs)
+			close(enough)
+			require.NoError(t, <-sent)
 			pos, _ := kafka.PositionOf(msg)
 			require.GreaterOrEqual(t, pos.Offset, int64(10))
 		})
