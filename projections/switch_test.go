@@ -54,6 +54,7 @@ func TestReplaceUnderFire(t *testing.T) {
 	dir := filepath.Dir(c.Path)
 	var writers, readers sync.WaitGroup
 	var acked [3]atomic.Int64
+	switched := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
 	first := open(t, c)
 	require.NoError(t, first.Close())
 	for p := range g.log {
@@ -62,7 +63,11 @@ func TestReplaceUnderFire(t *testing.T) {
 		_, err = s.Resume(t.Context(), []int32{int32(p)})
 		require.NoError(t, err)
 		writers.Go(func() {
+			third := len(g.log[p]) / 9 * 3
 			for i := 0; i < len(g.log[p]); i += 3 {
+				if i > 0 && i <= 2*third && i%third == 0 {
+					<-switched[i/third-1] // however fast this machine writes, there is something left to write at the third switch
+				}
 				// Three in flight, in any order, as from a subscriber.
 				g.ends[p].Store(int64(i + 3))
 				var flight sync.WaitGroup
@@ -128,6 +133,9 @@ func TestReplaceUnderFire(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.FileExists(t, done.Kept)
+		if switches < len(switched) {
+			close(switched[switches])
+		}
 	}
 	close(done)
 	readers.Wait()
