@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,11 +72,10 @@ type Config struct {
 
 // Handler serves POST /webhooks/{connection} and POST /webhooks/{connection}/{event_type}.
 type Handler struct {
-	mux         *http.ServeMux
 	connections map[string]*endpoint
 	append      func(context.Context, *event.Event) error
 	maxBody     int64
-	deadline    time.Duration
+	waits       waits
 	proxies     []netip.Prefix
 	now         func() time.Time
 	log         *slog.Logger
@@ -93,11 +91,10 @@ type endpoint struct {
 // New returns a handler. It fails where a connection cannot be verified, naming each that cannot.
 func New(c Config) (*Handler, error) {
 	h := &Handler{
-		mux:         http.NewServeMux(),
 		connections: make(map[string]*endpoint, len(c.Connections)),
 		append:      c.Append,
 		maxBody:     c.MaxBody,
-		deadline:    c.Deadline,
+		waits:       waits{most: c.Deadline},
 		proxies:     c.TrustedProxies,
 		now:         c.Now,
 		log:         c.Logger,
@@ -105,8 +102,8 @@ func New(c Config) (*Handler, error) {
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
 	}
-	if h.deadline == 0 {
-		h.deadline = DefaultDeadline
+	if h.waits.most == 0 {
+		h.waits.most = DefaultDeadline
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -130,13 +127,20 @@ func New(c Config) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	h.mux.HandleFunc("POST /webhooks/{connection}", h.deliver)
-	h.mux.HandleFunc("POST /webhooks/{connection}/{event_type}", h.deliver)
 	return h, nil
 }
 
-// ServeHTTP answers a delivery.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+// ServeHTTP answers a delivery. It is for programs that have a server of their own; Serve is quicker.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := h.handle(r)
+	for _, header := range headersOf(a.status) {
+		w.Header().Set(header.name, header.value)
+	}
+	w.WriteHeader(a.status)
+	if _, err := io.WriteString(w, a.text+"\n"); err != nil {
+		h.gone(err)
+	}
+}
 
 // An outcome is how a delivery ended, as the metrics name it.
 type outcome string
@@ -150,27 +154,30 @@ const (
 	unavailable       outcome = "unavailable"
 )
 
-func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) {
+// handle does all but answer. It reads the body to its end unless the answer says otherwise.
+func (h *Handler) handle(r *http.Request) answer {
 	received := h.now()
-	name := r.PathValue("connection")
+	name, eventType, ok := route(r.URL)
+	switch {
+	case !ok:
+		return notFound
+	case r.Method != http.MethodPost:
+		return notAPost
+	}
 	conn, ok := h.connections[name]
 	if !ok {
-		name = "" // a name that is not ours must not become a label
-		h.answer(w, name, unknownConnection, http.StatusNotFound, "no connection of this name")
-		return
+		return h.ended("", unknownConnection, http.StatusNotFound, "no connection of this name") // a name that is not ours must not become a label
 	}
-	body, err := h.read(w, r)
-	if err != nil {
-		if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {
-			h.answer(w, name, tooLarge, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", h.maxBody))
-			return
-		}
-		h.answer(w, name, unreadable, http.StatusBadRequest, "the body could not be read to its end")
-		return
+	body, err := h.read(r)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return h.ended(name, tooLarge, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", h.maxBody))
+	case err != nil:
+		return h.ended(name, unreadable, http.StatusBadRequest, "the body could not be read to its end")
 	}
 	d := &provider.Delivery{
 		Connection: name,
-		EventType:  r.PathValue("event_type"),
+		EventType:  eventType,
 		Header:     r.Header,
 		Body:       body,
 		Received:   received,
@@ -182,32 +189,40 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) {
 		if refusal := new(provider.Refusal); errors.As(err, &refusal) {
 			reason = refusal.Reason
 		}
-		h.answer(w, name, refused, http.StatusUnauthorized, reason)
-		return
+		return h.ended(name, refused, http.StatusUnauthorized, reason)
 	}
 	if err := h.record(r.Context(), conn, d, evidence); err != nil {
 		h.log.Error("the log did not take a delivery; the provider is told to come again", "connection", name, "error", err)
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
-		h.answer(w, name, unavailable, http.StatusServiceUnavailable, "not recorded, deliver again later")
-		return
-	}
-	// The common answer sets no headers, of which the server would make a copy: it finds by itself that this is plain text.
-	if _, err := w.Write(recordedText); err != nil {
-		h.gone(name, http.StatusOK)
+		return h.ended(name, unavailable, http.StatusServiceUnavailable, "not recorded, deliver again later")
 	}
 	conn.recorded.observe(len(body), h.now().Sub(received))
+	return taken
+}
+
+func (h *Handler) ended(connection string, o outcome, status int, text string) answer {
+	h.metrics.count(connection, o)
+	return answer{status: status, text: text, unread: o == unknownConnection || o == tooLarge || o == unreadable}
 }
 
 // trusted is the length up to which a body gets its memory before it has come. Anybody can announce a large one and send nothing.
 const trusted = 64 << 10
 
-// read returns the whole body, or an *http.MaxBytesError where it is over the limit.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+var errTooLarge = errors.New("the body is over the limit")
+
+// read returns the whole body, or errTooLarge.
+func (h *Handler) read(r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.maxBody {
-		return nil, &http.MaxBytesError{Limit: h.maxBody}
+		return nil, errTooLarge
 	}
 	if r.ContentLength < 0 || r.ContentLength > trusted {
-		return io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
+		body, err := io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
+		switch {
+		case int64(len(body)) > h.maxBody:
+			return nil, errTooLarge
+		case err == nil && int64(len(body)) < r.ContentLength:
+			return nil, io.ErrUnexpectedEOF
+		}
+		return body, err
 	}
 	body := make([]byte, r.ContentLength) // the server gives no more than this
 	_, err := io.ReadFull(r.Body, body)
@@ -219,29 +234,9 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // the provider's next attempt is the same observation.
 func (h *Handler) record(ctx context.Context, conn *endpoint, d *provider.Delivery, evidence provider.Evidence) error {
 	e := envelope(conn.Provider, d, evidence)
-	// A provider that hangs up has still delivered: the append goes on without it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.deadline)
+	ctx, cancel := h.waits.begin(ctx)
 	defer cancel()
 	return h.append(ctx, &e)
 }
 
-func (h *Handler) answer(w http.ResponseWriter, connection string, o outcome, status int, text string) {
-	h.metrics.count(connection, o)
-	header := w.Header()
-	header["Content-Type"] = contentTypeText
-	header["X-Content-Type-Options"] = noSniff
-	w.WriteHeader(status)
-	if _, err := io.WriteString(w, text+"\n"); err != nil {
-		h.gone(connection, status)
-	}
-}
-
-func (h *Handler) gone(connection string, status int) {
-	h.log.Debug("the sender was gone before its answer", "connection", connection, "status", status)
-}
-
-var (
-	recordedText    = []byte("recorded\n")
-	contentTypeText = []string{"text/plain; charset=utf-8"}
-	noSniff         = []string{"nosniff"}
-)
+func (h *Handler) gone(err error) { h.log.Debug("the sender was gone before its answer", "error", err) }

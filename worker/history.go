@@ -20,18 +20,10 @@ func Record(e *event.Event) (kafka.Record, error) {
 	if err := e.Validate(); err != nil {
 		return kafka.Record{}, err
 	}
-	rec := kafka.Record{Key: []byte(e.Key()), Value: e.Body, Headers: make([]kafka.Header, 0, 8+len(e.Headers)), Timestamp: e.Recorded}
-	all := make([]byte, 0, usualHeaders) // the values are parts of it, so that they cost one allocation
-	for name, value := range e.EachHeader {
-		at := len(all)
-		all = append(all, value...)
-		rec.Headers = append(rec.Headers, kafka.Header{Key: name, Value: all[at:len(all):len(all)]})
-	}
+	rec := kafka.Record{Value: e.Body, Headers: make([]kafka.Header, 0, 8+len(e.Headers)), Timestamp: e.Recorded}
+	rec.Key = e.Encode(func(name string, value []byte) { rec.Headers = append(rec.Headers, kafka.Header{Key: name, Value: value}) })
 	return rec, nil
 }
-
-// usualHeaders is room for the values of a delivery's headers.
-const usualHeaders = 512
 
 // History returns the function by which a store reads records of the log again: those at the given positions, decoded. A
 // record that the log no longer has, or that cannot be decoded any more, is left out.

@@ -95,23 +95,27 @@ func (e *Event) Subject() string {
 
 // Key is the record's key: connection/kind/id, so that an entity's records share a partition. An event without an
 // entity is keyed by its own id, so that such events spread.
-func (e *Event) Key() string {
+func (e *Event) Key() string { return string(e.appendKey(nil)) }
+
+func (e *Event) appendKey(b []byte) []byte {
+	b = append(append(b, e.Connection...), '/')
 	if e.Kind == "" {
-		return e.Connection + "/" + e.ID
+		return append(b, e.ID...)
 	}
-	return e.Connection + "/" + e.Subject()
+	b = append(append(b, e.Kind...), '/')
+	return append(b, e.Entity...)
 }
 
 // Validate says why the event cannot be written as a valid CloudEvent: a required attribute that is missing, too long
 // or not printable UTF-8, or a header that would shadow an attribute.
 func (e *Event) Validate() error {
 	for _, a := range []struct{ name, value string }{
-		{"id", e.ID}, {"source", e.Connection}, {"type", e.Type}, {"subject", e.Subject()}, {"content-type", e.ContentType},
+		{"id", e.ID}, {"source", e.Connection}, {"type", e.Type}, {"subject", e.Kind}, {"subject", e.Entity}, {"content-type", e.ContentType},
 	} {
 		if a.value == "" && a.name != "subject" && a.name != "content-type" {
 			return fmt.Errorf("event: attribute %s is empty", a.name)
 		}
-		if !Printable(a.value) {
+		if !Printable(a.value) || a.name == "subject" && len(e.Kind)+1+len(e.Entity) > MaxAttribute {
 			return fmt.Errorf("event: attribute %s is longer than %d bytes or holds characters that a header cannot carry", a.name, MaxAttribute)
 		}
 	}

@@ -2,7 +2,6 @@ package event
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,32 +37,57 @@ func (e *Event) Message() (*message.Message, error) {
 
 func (e *Event) metadata() message.Metadata {
 	md := make(message.Metadata, 8+len(e.Headers))
-	for name, value := range e.EachHeader {
-		md[name] = value
-	}
+	e.Encode(func(name string, value []byte) { md[name] = string(value) })
 	return md
 }
 
-// EachHeader gives the headers of the event's record: CloudEvents' attributes, then the others, each by name. It is for who makes the
-// record without a message; the event must be valid.
-func (e *Event) EachHeader(yield func(name, value string) bool) {
-	recorded, subject, at := formatTime(e.Recorded), e.Subject(), ""
+// usualRecord is room for the key and the headers' values of a delivery's record.
+const usualRecord = 512
+
+// Encode gives the headers of the event's record, CloudEvents' attributes and then the others, each by name, and returns its key. It
+// is for who makes the record without a message; the event must be valid. The values and the key are the caller's to keep.
+func (e *Event) Encode(header func(name string, value []byte)) (key []byte) {
+	all := make([]byte, 0, usualRecord) // what is given are parts of it, so that it costs one allocation
+	part := func(from int) []byte { return all[from:len(all):len(all)] }
+	text := func(name, value string) {
+		if value != "" {
+			from := len(all)
+			all = append(all, value...)
+			header(name, part(from))
+		}
+	}
+	at := func(name string, t time.Time) {
+		from := len(all)
+		all = t.UTC().AppendFormat(all, time.RFC3339Nano)
+		header(name, part(from))
+	}
+	all = e.appendKey(all)
+	key = part(0)
+	text(headerID, e.ID)
+	at(headerRecorded, e.Recorded)
+	from := len(all)
+	all = append(append(all, sourcePrefix...), e.Connection...)
+	header(headerSource, part(from))
+	text(headerSpecVersion, SpecVersion)
+	if e.Kind != "" {
+		header(headerSubject, key[len(e.Connection)+1:])
+	}
 	if !e.Time.IsZero() {
-		at = formatTime(e.Time)
+		at(headerTime, e.Time)
 	}
-	for _, h := range [...]struct{ name, value string }{
-		{headerID, e.ID}, {headerRecorded, recorded}, {headerSource, sourcePrefix + e.Connection}, {headerSpecVersion, SpecVersion},
-		{headerSubject, subject}, {headerTime, at}, {headerType, e.Type}, {headerContentType, e.ContentType},
-	} {
-		if h.value != "" && !yield(h.name, h.value) {
-			return
-		}
+	text(headerType, e.Type)
+	text(headerContentType, e.ContentType)
+	names := make([]string, 0, 8)
+	for name := range e.Headers {
+		names = append(names, name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
-		if !yield(name, e.Headers[name]) {
-			return
-		}
+	slices.Sort(names)
+	for _, name := range names {
+		from := len(all)
+		all = append(all, e.Headers[name]...)
+		header(name, part(from))
 	}
+	return key
 }
 
 // Parse reads an event back from a message that Message made, or from any record that is a CloudEvents 1.0 event in
@@ -227,8 +251,6 @@ func MessageTime(m *message.Message) time.Time {
 	}
 	return t
 }
-
-func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func parseTime(name, text string) (time.Time, error) {
 	if text == "" {
