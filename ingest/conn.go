@@ -36,6 +36,7 @@ type conn struct {
 	remote string
 	state  atomic.Int32
 	in     *bufio.Reader
+	head   head
 	out    []byte
 
 	room       int64     // bytes that may still be read of a request's head
@@ -131,33 +132,44 @@ func (c *conn) Read(p []byte) (int, error) {
 // answer reads a request and answers it. It says whether another may follow.
 func (c *conn) answer() (more bool) {
 	c.begun, c.room = true, maxHeadBytes
-	r, err := http.ReadRequest(c.in)
-	c.room = math.MaxInt64
-	if err != nil {
-		if refusal, ok := refusalOf(err); ok {
-			c.last(refusal, false)
+	r, ok := c.head.read(c.in)
+	if !ok {
+		if r, ok = c.readAny(); !ok {
+			return false
 		}
-		return false
 	}
+	c.room = math.MaxInt64
 	r.RemoteAddr = c.remote
-	expects := r.Header.Get("Expect")
-	if expects != "" && !strings.EqualFold(expects, "100-continue") {
-		c.last(answer{status: http.StatusExpectationFailed, text: "only 100-continue can be expected"}, false)
-		return false
-	}
-	if refusal, ok := check(r); !ok {
-		c.last(refusal, r.Method == http.MethodHead)
-		return false
-	}
-	if expects != "" && r.ContentLength != 0 {
-		r.Body = &expected{r.Body, c}
-	}
 	a := c.server.handler.handle(r)
 	if r.Close || !r.ProtoAtLeast(1, 1) || a.unread && r.ContentLength != 0 {
 		c.last(a, r.Method == http.MethodHead)
 		return false
 	}
 	return c.write(&a, r.Method == http.MethodHead, true)
+}
+
+// readAny reads a request by net/http; where it is not ok, the sender has been told why.
+func (c *conn) readAny() (r *http.Request, ok bool) {
+	r, err := http.ReadRequest(c.in)
+	if err != nil {
+		if refusal, ok := refusalOf(err); ok {
+			c.last(refusal, false)
+		}
+		return nil, false
+	}
+	expects := r.Header.Get("Expect")
+	if expects != "" && !strings.EqualFold(expects, "100-continue") {
+		c.last(answer{status: http.StatusExpectationFailed, text: "only 100-continue can be expected"}, false)
+		return nil, false
+	}
+	if refusal, ok := check(r); !ok {
+		c.last(refusal, r.Method == http.MethodHead)
+		return nil, false
+	}
+	if expects != "" && r.ContentLength != 0 {
+		r.Body = &expected{r.Body, c}
+	}
+	return r, true
 }
 
 // refusalOf is what a sender is told whose request could not be read; not ok where it is gone or was too slow.

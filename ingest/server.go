@@ -59,17 +59,17 @@ func Serve(ctx context.Context, ln net.Listener, h *Handler, c ServerConfig) err
 		}
 		ln = tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: files.get, NextProtos: []string{"http/1.1"}})
 	}
-	var closed error
+	closed := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		s.stopping.Store(true)
-		closed = ln.Close()
+		closed <- ln.Close()
 	})
 	err := s.accept(ctx, ln)
 	if stop() { // it ended by itself, not by the context
 		s.stopping.Store(true)
 		err = errors.Join(err, ln.Close())
 	} else {
-		err = closed
+		err = <-closed
 	}
 	return errors.Join(err, s.finish())
 }
