@@ -129,5 +129,8 @@ func (v Value) Time() time.Time {
 // Minor reads an integer amount in minor units; nil where the value is not an integer in the range of int64.
 func (v Value) Minor() *int64 { return minor(v.Text()) }
 
+// Integer is Minor without an allocation; ok is false where that is nil.
+func (v Value) Integer() (n int64, ok bool) { return parseInteger(v.Text()) }
+
 // Currency is an ISO 4217 code in upper case.
 func (v Value) Currency() string { return strings.ToUpper(v.Text()) }

@@ -63,65 +63,88 @@ func readFields(object provider.Value) fields {
 	return f
 }
 
-// attributes are the groups that the object speaks of: a field that is null writes an empty group, one that is missing none.
-func (f *fields) attributes(kind string) lifecycle.Attributes {
-	var a lifecycle.Attributes
+// found is an observation and all that its attributes point to, so that it costs one allocation.
+type found struct {
+	observations [1]lifecycle.Observation
+	origin       lifecycle.Origin
+	profile      lifecycle.Profile
+	balance      lifecycle.Balance
+	money        lifecycle.Money
+	amount       int64
+	relation     lifecycle.Relation
+	reference    lifecycle.Reference
+	counterparty lifecycle.Counterparty
+	failure      lifecycle.Failure
+	subject      lifecycle.Subject
+}
+
+// attributes fills in the groups that the object speaks of: a field that is null writes an empty group, one that is missing none.
+func (f *fields) attributes(kind string, into *found) {
+	a := &into.observations[0].Attributes
 	if f.created.Exists() {
-		a.Origin = &lifecycle.Origin{Created: f.created.Time()}
+		into.origin.Created = f.created.Time()
+		a.Origin = &into.origin
 	}
 	if f.reference.Exists() {
-		a.Reference = &lifecycle.Reference{Text: f.reference.Text()}
+		into.reference.Text = f.reference.Text()
+		a.Reference = &into.reference
 	}
 	if f.failure.Exists() {
-		a.Failure = failure(f.failure)
+		into.failure = failure(f.failure)
+		a.Failure = &into.failure
 	}
 	switch kind {
 	case kindAccount:
-		f.account(&a)
+		f.account(into, a)
 	case kindAccountHolder:
 		if f.legalName.Exists() || f.commercialName.Exists() || f.taxID.Exists() {
-			name := cmp.Or(f.legalName.Text(), f.commercialName.Text())
-			a.Profile = &lifecycle.Profile{Name: name, Identifier: f.taxID.Text()}
+			into.profile = lifecycle.Profile{Name: cmp.Or(f.legalName.Text(), f.commercialName.Text()), Identifier: f.taxID.Text()}
+			a.Profile = &into.profile
 		}
 	case kindIncoming:
-		f.payment(&a, lifecycle.In)
+		f.payment(into, a, lifecycle.In)
 	case kindOutgoing:
-		f.payment(&a, lifecycle.Out)
+		f.payment(into, a, lifecycle.Out)
 	default:
-		f.otherSide(&a)
+		f.otherSide(into, a)
 		if party := f.party(); party.Exists() || f.destination.Exists() {
-			a.Subject = &lifecycle.Subject{Text: cmp.Or(identifier(party.Get("account", "identifiers")), f.destination.Get("iban").Text())}
+			into.subject.Text = cmp.Or(identifier(party.Get("account", "identifiers")), f.destination.Get("iban").Text())
+			a.Subject = &into.subject
 		}
 	}
-	return a
 }
 
-func (f *fields) account(a *lifecycle.Attributes) {
+func (f *fields) account(into *found, a *lifecycle.Attributes) {
 	if f.name.Exists() || f.currency.Exists() || f.identifiers.Exists() {
-		a.Profile = &lifecycle.Profile{
-			Name: f.name.Text(), Currency: f.currency.Currency(), Identifier: identifier(f.identifiers),
-		}
+		into.profile = lifecycle.Profile{Name: f.name.Text(), Currency: f.currency.Currency(), Identifier: identifier(f.identifiers)}
+		a.Profile = &into.profile
 	}
 	if f.balance.Exists() {
-		a.Balance = &lifecycle.Balance{
+		into.balance = lifecycle.Balance{
 			Available: f.balance.Get("available", "cents").Minor(), Total: f.balance.Get("total", "cents").Minor(),
 		}
+		a.Balance = &into.balance
 	}
 	if f.holderID.Exists() {
-		a.Relation = &lifecycle.Relation{ParentID: f.holderID.Text()}
+		into.relation.ParentID = f.holderID.Text()
+		a.Relation = &into.relation
 	}
 }
 
-func (f *fields) payment(a *lifecycle.Attributes, direction lifecycle.Direction) {
+func (f *fields) payment(into *found, a *lifecycle.Attributes, direction lifecycle.Direction) {
 	if f.amount.Exists() {
-		a.Money = &lifecycle.Money{
-			Direction: direction, Amount: f.amount.Get("cents").Minor(), Currency: f.amount.Get("currency").Currency(),
+		into.money = lifecycle.Money{Direction: direction, Currency: f.amount.Get("currency").Currency()}
+		if n, ok := f.amount.Get("cents").Integer(); ok {
+			into.amount = n
+			into.money.Amount = &into.amount
 		}
+		a.Money = &into.money
 	}
 	if f.accountID.Exists() {
-		a.Relation = &lifecycle.Relation{AccountID: f.accountID.Text()}
+		into.relation.AccountID = f.accountID.Text()
+		a.Relation = &into.relation
 	}
-	f.otherSide(a)
+	f.otherSide(into, a)
 }
 
 // party is the other side, in the newer shape where both are there.
@@ -132,9 +155,10 @@ func (f *fields) party() provider.Value {
 	return f.thirdParty
 }
 
-func (f *fields) otherSide(a *lifecycle.Attributes) {
+func (f *fields) otherSide(into *found, a *lifecycle.Attributes) {
 	if party := f.party(); party.Exists() || f.recipient.Exists() {
-		a.Counterparty = &lifecycle.Counterparty{Name: cmp.Or(party.Get("name").Text(), f.recipient.Text())}
+		into.counterparty.Name = cmp.Or(party.Get("name").Text(), f.recipient.Text())
+		a.Counterparty = &into.counterparty
 	}
 }
 
@@ -156,8 +180,8 @@ func identifier(list provider.Value) string {
 
 // failure is {code: "ERR-0002", type: "closed_account", reason: "AC04"}: our reason is the type, and the network's own
 // code in brackets. Null means that nothing failed.
-func failure(v provider.Value) *lifecycle.Failure {
-	out := &lifecycle.Failure{Code: v.Get("code").Text(), Reason: v.Get("type").Text()}
+func failure(v provider.Value) lifecycle.Failure {
+	out := lifecycle.Failure{Code: v.Get("code").Text(), Reason: v.Get("type").Text()}
 	if reason := v.Get("reason").Text(); reason != "" {
 		if out.Reason != "" {
 			reason = out.Reason + " (" + reason + ")"

@@ -126,13 +126,15 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 
 // observe makes the observation of an entity from its object.
 func observe(e *event.Event, kind, id string, object provider.Value) ([]lifecycle.Observation, error) {
-	o := provider.Observe(e, kind, id)
 	f := readFields(object)
-	o.Status = f.status.Text()
-	if o.Status == "" || !event.Printable(o.Status) {
+	status := f.status.Text()
+	if status == "" || !event.Printable(status) {
 		return nil, provider.Park(provider.ParkedShape, "the object has no usable status")
 	}
-	o.Attributes = f.attributes(kind)
+	out := &found{observations: [1]lifecycle.Observation{provider.Observe(e, kind, id)}}
+	o := &out.observations[0]
+	o.Status = status
+	f.attributes(kind, out)
 	o.Attributes.Object = object.View()
-	return []lifecycle.Observation{o}, nil
+	return out.observations[:], nil
 }
