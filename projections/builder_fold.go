@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
@@ -31,6 +32,8 @@ type portion struct {
 	parked   []parkedRow
 	entities []built
 	rows     []timelineRow // of all entities
+	encoded  []byte        // the summaries, one after the other
+	times    []byte        // as texts, one after the other
 	err      error
 	ready    chan struct{}
 }
@@ -42,11 +45,25 @@ func (p *portion) recycle() bool {
 	}
 	clear(p.entities)
 	clear(p.rows)
-	*p = portion{data: p.data[:0], records: p.records[:0], entities: p.entities[:0], rows: p.rows[:0], ready: make(chan struct{})}
+	*p = portion{
+		data: p.data[:0], records: p.records[:0], entities: p.entities[:0], rows: p.rows[:0], encoded: p.encoded[:0], times: p.times[:0],
+		ready: make(chan struct{}),
+	}
 	return true
 }
 
-// built is an entity, or a part of one, ready to be written.
+// time appends a time as a text; empty for the zero time. The text is a part of the portion.
+func (p *portion) time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	from := len(p.times)
+	p.times = t.UTC().AppendFormat(p.times, time.RFC3339Nano)
+	text := p.times[from:] // never written to again, wherever the next one makes room
+	return unsafe.String(unsafe.SliceData(text), len(text))
+}
+
+// built is an entity, or a part of one, ready to be written. It is a part of its portion.
 type built struct {
 	rank      uint64
 	key       []byte
@@ -87,6 +104,7 @@ type parkedRow struct {
 type folder struct {
 	lifecycles map[[2]string]*lifecycle.Lifecycle
 	f          fields
+	joiner     lifecycle.Joiner
 }
 
 func (b *Builder) newFolder() *folder {
@@ -127,10 +145,10 @@ func (f *folder) fold(p *portion) error {
 	return nil
 }
 
-// entity folds the records of one entity onto what an earlier portion knew of it, and returns its summary.
+// entity folds the records of one entity onto what an earlier portion knew of it, and returns its summary where there is more of it.
 func (f *folder) entity(p *portion, base lifecycle.Summary, records []record, begun, more bool) (lifecycle.Summary, error) {
 	key := records[0].entity()
-	e, provider, err := entityOf(key)
+	e, provider, err := f.f.entity(key)
 	if err != nil {
 		return base, err
 	}
@@ -155,14 +173,18 @@ func (f *folder) entity(p *portion, base lifecycle.Summary, records []record, be
 		return base, err
 	}
 	p.entities = append(p.entities, b)
-	return b.f.summary, nil
+	if !more {
+		return base, nil // nobody asks
+	}
+	return lifecycle.ViewSummary(b.f.encoded)
 }
 
 // try folds records onto a summary. A panic of the fold is returned, not passed on.
 func (f *folder) try(p *portion, b *built, base lifecycle.Summary, records []record) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	b.rows, b.bodies, b.differing = nil, nil, nil
-	sum, first := base, len(p.rows)
+	first := len(p.rows)
+	f.joiner.Begin(b.lc, base)
 	for start := 0; start < len(records); {
 		end := start + 1
 		for end < len(records) && bytes.Equal(records[end].id(), records[start].id()) {
@@ -172,20 +194,25 @@ func (f *folder) try(p *portion, b *built, base lifecycle.Summary, records []rec
 		if err != nil {
 			return nil, err
 		}
-		one, err := lifecycle.ViewSummary(encoded)
-		if err != nil {
+		b.lc.Label(o.Status)
+		if err := f.joiner.Join(encoded); err != nil {
 			return nil, err
 		}
-		b.lc.Label(o.Status)
-		sum = b.lc.Join(sum, one)
 		p.rows = append(p.rows, timelineRow{
-			o: o, occurred: text(nullTime(o.Occurred)), recorded: formatTime(o.Recorded), at: records[start].delivered().at,
+			o: o, occurred: p.time(o.Occurred), recorded: p.time(o.Recorded), at: records[start].delivered().at,
 		})
 		b.differ(o.ID, o.Fingerprint, records[start+1:end])
 		start = end
 	}
 	b.rows = p.rows[first:len(p.rows):len(p.rows)]
-	b.f = finish(b.lc, b.entity, sum, nil)
+	from := len(p.encoded)
+	b.f = finish(b.lc, b.entity, f.joiner.Summary(), p.encoded[from:])
+	if end := from + len(b.f.encoded); end <= cap(p.encoded) {
+		p.encoded = p.encoded[:end]
+	} else {
+		p.encoded = make([]byte, 0, 2*cap(p.encoded)+len(b.f.encoded)) // for those that come
+	}
+	b.f.encoded, b.f.summary = slices.Clip(b.f.encoded), lifecycle.Summary{} // it is the joiner's
 	return nil, nil
 }
 
@@ -214,7 +241,9 @@ func (f *folder) isolate(p *portion, b *built, base lifecycle.Summary, records [
 		case err != nil:
 			return nil, err
 		case panicked == nil:
-			base = probe.f.summary
+			if base, err = lifecycle.ViewSummary(probe.f.encoded); err != nil {
+				return nil, err
+			}
 			good = append(good, records[i])
 		default:
 			if err := f.refuse(p, b, records[i:i+1], panicked); err != nil {
@@ -302,7 +331,9 @@ func portions(ctx context.Context, m *merge, written *mark, free <-chan *portion
 				select {
 				case p = <-free:
 				default:
-					p = &portion{data: make([]byte, 0, portionBytes+16<<10), ready: make(chan struct{})}
+					p = &portion{
+						data: make([]byte, 0, portionBytes+16<<10), encoded: make([]byte, 0, portionBytes), ready: make(chan struct{}),
+					}
 				}
 			}
 			offsets = append(offsets, len(p.data))

@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
@@ -58,18 +59,19 @@ func appendPart(b []byte, s string) []byte {
 	}
 }
 
-func takePart(b []byte) (part string, rest []byte, err error) {
+// takePart is the inverse of appendPart. What it takes is a part of b, unless there was a zero in it.
+func takePart(b []byte) (part, rest []byte, err error) {
 	var out []byte
 	for {
 		i := bytes.IndexByte(b, 0)
 		if i < 0 || i+1 == len(b) {
-			return "", nil, errDamagedRun
+			return nil, nil, errDamagedRun
 		}
 		if b[i+1] == 1 {
 			if out == nil {
-				return string(b[:i]), b[i+2:], nil
+				return b[:i], b[i+2:], nil
 			}
-			return string(append(out, b[:i]...)), b[i+2:], nil
+			return append(out, b[:i]...), b[i+2:], nil
 		}
 		out = append(append(out, b[:i]...), 0)
 		b = b[i+2:]
@@ -208,8 +210,9 @@ func (f *fields) bytes() []byte {
 func (f *fields) string() string { return string(f.bytes()) }
 
 // word is string for those that repeat.
-func (f *fields) word() string {
-	b := f.bytes()
+func (f *fields) word() string { return f.intern(f.bytes()) }
+
+func (f *fields) intern(b []byte) string {
 	h := maphash.Bytes(f.seed, b)
 	if s, ok := f.words[h]; ok && s == string(b) {
 		return s
@@ -231,18 +234,26 @@ func (f *fields) take(n int) []byte {
 	return out
 }
 
-// entityOf reads an entity and its provider from a record's key.
-func entityOf(key []byte) (e lifecycle.Entity, provider string, err error) {
+// view is a string that is a part of a record.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// entity reads an entity and its provider from a record's key. The id is a part of the key.
+func (f *fields) entity(key []byte) (e lifecycle.Entity, provider string, err error) {
 	rest := key[1:]
-	for _, into := range [4]*string{&e.Connection, &e.Kind, &provider, &e.ID} {
-		if *into, rest, err = takePart(rest); err != nil {
+	var part []byte
+	for _, into := range [3]*string{&e.Connection, &e.Kind, &provider} {
+		if part, rest, err = takePart(rest); err != nil {
 			return e, "", err
 		}
+		*into = f.intern(part)
 	}
-	return e, provider, nil
+	part, _, err = takePart(rest)
+	e.ID = view(part)
+	return e, provider, err
 }
 
 // observation reads everything of an observation but its attributes; these are in the summary, which is returned encoded.
+// The id is a part of the record.
 func (f *fields) observation(r record) (o lifecycle.Observation, summary []byte, err error) {
 	f.rest, f.err = r.payload(), nil
 	o.Unsigned = f.take(1)[0]&flagUnsigned != 0
@@ -258,7 +269,7 @@ func (f *fields) observation(r record) (o lifecycle.Observation, summary []byte,
 		return o, nil, err
 	}
 	d := r.delivered()
-	o.ID, o.Recorded, o.Fingerprint = id, d.recorded, d.fingerprint
+	o.ID, o.Recorded, o.Fingerprint = view(id), d.recorded, d.fingerprint
 	return o, f.rest, nil
 }
 

@@ -83,9 +83,10 @@ func (s *pileSource) Close() error { return nil }
 
 // fileSource reads a run.
 type fileSource struct {
-	f   *os.File
-	r   *bufio.Reader
-	buf []byte
+	f    *os.File
+	r    *bufio.Reader
+	held int    // how much of r the last record takes that was returned
+	buf  []byte // of a record that is larger than r's memory
 }
 
 func openRun(path string, buffer int) (*fileSource, error) {
@@ -97,6 +98,10 @@ func openRun(path string, buffer int) (*fileSource, error) {
 }
 
 func (s *fileSource) next() (record, error) {
+	if _, err := s.r.Discard(s.held); err != nil {
+		return nil, errors.Join(errDamagedRun, err)
+	}
+	s.held = 0
 	head, err := s.r.Peek(4)
 	if errors.Is(err, io.EOF) && len(head) == 0 {
 		return nil, nil
@@ -108,11 +113,18 @@ func (s *fileSource) next() (record, error) {
 	if n <= recordHead {
 		return nil, errDamagedRun
 	}
-	s.buf = slices.Grow(s.buf[:0], n)[:n]
-	if _, err := io.ReadFull(s.r, s.buf); err != nil {
+	var r record
+	if n <= s.r.Size() {
+		r, err = s.r.Peek(n)
+		s.held = n
+	} else {
+		s.buf = slices.Grow(s.buf[:0], n)[:n]
+		_, err = io.ReadFull(s.r, s.buf)
+		r = s.buf
+	}
+	if err != nil {
 		return nil, errors.Join(errDamagedRun, err)
 	}
-	r := record(s.buf)
 	if r.end(1) > r.end(2) || r.end(2) > r.end(3) || r.end(3) > n || r.end(1) <= recordHead {
 		return nil, errDamagedRun
 	}

@@ -109,13 +109,16 @@ func (e *Event) appendKey(b []byte) []byte {
 // Validate says why the event cannot be written as a valid CloudEvent: a required attribute that is missing, too long
 // or not printable UTF-8, or a header that would shadow an attribute.
 func (e *Event) Validate() error {
-	for _, a := range []struct{ name, value string }{
-		{"id", e.ID}, {"source", e.Connection}, {"type", e.Type}, {"subject", e.Kind}, {"subject", e.Entity}, {"content-type", e.ContentType},
+	for _, a := range [...]struct{ name, value, more string }{
+		{"id", e.ID, ""}, {"source", e.Connection, ""}, {"type", e.Type, ""}, {"subject", e.Kind, e.Entity}, {"content-type", e.ContentType, ""},
 	} {
-		if a.value == "" && a.name != "subject" && a.name != "content-type" {
-			return fmt.Errorf("event: attribute %s is empty", a.name)
+		if a.value == "" {
+			if a.name != "subject" && a.name != "content-type" {
+				return fmt.Errorf("event: attribute %s is empty", a.name)
+			}
+			continue
 		}
-		if !Printable(a.value) || a.name == "subject" && len(e.Kind)+1+len(e.Entity) > MaxAttribute {
+		if a.name == "subject" && len(a.value)+len("/")+len(a.more) > MaxAttribute || !Printable(a.value) || !Printable(a.more) {
 			return fmt.Errorf("event: attribute %s is longer than %d bytes or holds characters that a header cannot carry", a.name, MaxAttribute)
 		}
 	}

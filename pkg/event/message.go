@@ -123,26 +123,16 @@ func ParseFact(m *message.Message) (Event, error) {
 }
 
 // ParseHeaders is ParseFact of a record that is no message: header gives the i-th of its n headers. Of headers that repeat
-// the last one counts. The body is shared, the headers are not.
+// the last one counts. Body and headers are shared: nobody may change them any more.
 func ParseHeaders(n int, header func(i int) (name string, value []byte), body []byte) (Event, error) {
 	var a attributes
-	size := 0
 	for i := range n {
 		name, value := header(i)
 		if err := checkName(name); err != nil {
 			return Event{}, err
 		}
-		if a.field(name) != nil {
-			size += len(value)
-		}
-	}
-	all := make([]byte, 0, size) // the values are parts of one string, so that they cost one allocation
-	for i := range n {
-		name, value := header(i)
 		if into := a.field(name); into != nil {
-			from := len(all)
-			all = append(all, value...)
-			*into = unsafe.String(unsafe.SliceData(all[from:]), len(value)) // never written to again
+			*into = unsafe.String(unsafe.SliceData(value), len(value))
 		}
 	}
 	return a.event(body)

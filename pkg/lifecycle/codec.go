@@ -134,8 +134,11 @@ func DecodeSummary(b []byte) (Summary, error) {
 
 // ViewSummary is DecodeSummary without a copy: the summary, and all that comes of it, is a part of the bytes, which must
 // not be changed any more.
-func ViewSummary(b []byte) (Summary, error) {
-	d := decoder{rest: unsafe.String(unsafe.SliceData(b), len(b))}
+func ViewSummary(b []byte) (Summary, error) { return viewSummary(b, &room{}) }
+
+// viewSummary decodes into room, as far as there is any.
+func viewSummary(b []byte, r *room) (Summary, error) {
+	d := decoder{rest: unsafe.String(unsafe.SliceData(b), len(b)), room: r}
 	if v := d.byte(); v != Version && d.err == nil {
 		return Summary{}, fmt.Errorf("lifecycle: summary of fold version %d, this is version %d: rebuild the store from the log", v, Version)
 	}
@@ -148,7 +151,7 @@ func ViewSummary(b []byte) (Summary, error) {
 		d.fail()
 	}
 	if d.err == nil && n > 0 {
-		s.claims = make([]claim, n)
+		s.claims = take(&r.claims, int(n))
 		for i := range s.claims {
 			d.claim(&s.claims[i])
 		}
@@ -162,8 +165,29 @@ func ViewSummary(b []byte) (Summary, error) {
 	return s, nil
 }
 
+// room is memory that summaries are decoded into; its zero value is none.
+type room struct {
+	claims  []claim
+	entries []entry
+	fields  []string
+}
+
+// take takes so many zeros out of a room, or makes them where it has too few left.
+func take[T any](from *[]T, n int) []T {
+	free := *from
+	if cap(free)-len(free) < n {
+		return make([]T, n)
+	}
+	end := len(free) + n
+	*from = free[:end]
+	out := free[len(free):end:end]
+	clear(out)
+	return out
+}
+
 type decoder struct {
 	rest string
+	room *room
 	err  error
 }
 
@@ -255,8 +279,8 @@ func (d *decoder) claim(c *claim) {
 			n += width[g]
 		}
 	}
-	fields := make([]string, n) // one backing array for the fields of all groups
-	c.entries = make([]entry, 0, bits.OnesCount64(present))
+	fields := take(&d.room.fields, n) // one backing array for the fields of all groups
+	c.entries = take(&d.room.entries, bits.OnesCount64(present))[:0]
 	for g := range groups {
 		if present&(1<<g) == 0 || d.err != nil {
 			continue

@@ -163,6 +163,40 @@ func TestFoldIsFreeOfBatching(t *testing.T) {
 	})
 }
 
+// A Joiner, used again and again, says what Join says.
+func TestJoinerJoins(t *testing.T) {
+	for _, l := range []*lifecycle.Lifecycle{payment(t), account(t)} {
+		var j lifecycle.Joiner
+		rapid.Check(t, func(t *rapid.T) {
+			base, _ := l.Fold(rapid.SampledFrom([][]lifecycle.Observation{nil, history(t, 8)}).Draw(t, "base"))
+			before, want := base.AppendBinary(nil), base
+			j.Begin(l, base)
+			for i := range rapid.IntRange(0, 30).Draw(t, "parts") {
+				part, _ := l.Fold(history(t, 3))
+				want = l.Join(want, part)
+				if err := j.Join(part.AppendBinary(nil)); err != nil {
+					t.Fatal(err)
+				}
+				if rapid.Bool().Draw(t, fmt.Sprintf("look %d", i)) && !bytes.Equal(want.AppendBinary(nil), j.Summary().AppendBinary(nil)) {
+					t.Fatal("a joiner gives another summary than Join")
+				}
+			}
+			if !bytes.Equal(want.AppendBinary(nil), j.Summary().AppendBinary(nil)) {
+				t.Fatal("a joiner gives another summary than Join")
+			}
+			if diff := cmp.Diff(l.State(want), l.State(j.Summary())); diff != "" {
+				t.Fatalf("a joiner's summary gives another state: %s", diff)
+			}
+			if !bytes.Equal(before, base.AppendBinary(nil)) {
+				t.Fatal("a joiner changed what it began with")
+			}
+			if j.Join([]byte{lifecycle.Version, 0}) == nil {
+				t.Fatal("a damaged summary was joined")
+			}
+		})
+	}
+}
+
 func TestFoldIsFreeOfOrderAndNumber(t *testing.T) {
 	l := payment(t)
 	rapid.Check(t, func(t *rapid.T) {

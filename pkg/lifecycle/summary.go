@@ -144,12 +144,17 @@ func (l *Lifecycle) Join(a, b Summary) Summary {
 	}
 	out.claims = append(out.claims, a.claims[i:]...)
 	out.claims = append(out.claims, b.claims[j:]...)
-	out.lookup, out.lookupWord = a.lookup, a.lookupWord
-	if a.lookupWord == "" || b.lookupWord != "" && l.compareLookups(&a, &b) < 0 {
-		out.lookup, out.lookupWord = b.lookup, b.lookupWord
-	}
+	out.lookup, out.lookupWord = l.laterLookup(a, b)
 	l.prune(out.claims)
 	return out
+}
+
+// laterLookup is the latest look-up of two summaries that named a status.
+func (l *Lifecycle) laterLookup(a, b Summary) (stamp, string) {
+	if a.lookupWord == "" || b.lookupWord != "" && l.compareLookups(&a, &b) < 0 {
+		return b.lookup, b.lookupWord
+	}
+	return a.lookup, a.lookupWord
 }
 
 func joinClaims(c, d *claim) claim {

@@ -20,30 +20,33 @@ func ParseBody(body []byte) (gjson.Result, error) { return ViewBody(bytes.Clone(
 // ViewBody is ParseBody without a copy: all that is taken from the result is a part of the body, which must not be changed
 // any more.
 func ViewBody(body []byte) (gjson.Result, error) {
+	var t Tree
+	v, err := t.Read(body)
+	if err != nil {
+		return gjson.Result{}, err
+	}
+	from := int(t.node(v.n).from)
+	return gjson.Result{Type: gjson.JSON, Raw: t.text[from:], Index: from}, nil
+}
+
+// refuse says what is wrong with a body that is not taken.
+func refuse(body []byte) error {
 	switch {
 	case len(body) == 0:
-		return gjson.Result{}, Park(ParkedBody, "the body is empty")
+		return Park(ParkedBody, "the body is empty")
 	case !utf8.Valid(body):
-		return gjson.Result{}, Park(ParkedBody, "the body is not UTF-8")
-	case brackets(body) > maxDepth && depth(body) > maxDepth:
-		return gjson.Result{}, Park(ParkedBody, "the body nests deeper than %d levels", maxDepth)
+		return Park(ParkedBody, "the body is not UTF-8")
+	case depth(body) > maxDepth:
+		return Park(ParkedBody, "the body nests deeper than %d levels", maxDepth)
 	case !gjson.ValidBytes(body):
-		return gjson.Result{}, Park(ParkedBody, "the body is not JSON")
+		return Park(ParkedBody, "the body is not JSON")
+	default:
+		return Park(ParkedBody, "the body is JSON, but not an object")
 	}
-	r := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body)))
-	if !r.IsObject() {
-		return gjson.Result{}, Park(ParkedBody, "the body is JSON, but not an object")
-	}
-	return r, nil
 }
 
 // View is a value as it stands in the body, without a copy; see ViewBody.
 func View(r gjson.Result) []byte { return unsafe.Slice(unsafe.StringData(r.Raw), len(r.Raw)) }
-
-// brackets is how many brackets open, strings included: no less than the depth, and far quicker to find.
-func brackets(body []byte) int {
-	return bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
-}
 
 // depth is how deep brackets nest, strings left out. It never recurses, so that it can guard parsers that do.
 func depth(body []byte) int {
@@ -80,7 +83,11 @@ func Text(r gjson.Result) string {
 
 // Time reads an RFC 3339 time with any number of fractional digits; zero where the value is none.
 func Time(r gjson.Result) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, r.Str)
+	return parseTime(r.Str)
+}
+
+func parseTime(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return time.Time{} // a provider's time in a form that nobody documented: the recorded time stands in
 	}
@@ -88,8 +95,9 @@ func Time(r gjson.Result) time.Time {
 }
 
 // Minor reads an integer amount in minor units; nil where the value is not an integer in the range of int64.
-func Minor(r gjson.Result) *int64 {
-	text := Text(r)
+func Minor(r gjson.Result) *int64 { return minor(Text(r)) }
+
+func minor(text string) *int64 {
 	if text == "" {
 		return nil
 	}

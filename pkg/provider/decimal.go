@@ -19,6 +19,10 @@ func ParseDecimal(text string, digits int) (int64, bool) {
 	if len(fraction) > digits || whole == "" || whole == "-" || !isDigits(strings.TrimPrefix(whole, "-")) || !isDigits(fraction) {
 		return 0, false
 	}
+	if digits == 0 {
+		n, err := strconv.ParseInt(whole, 10, 64)
+		return n, err == nil
+	}
 	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64)
 	return n, err == nil
 }

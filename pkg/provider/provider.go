@@ -77,6 +77,15 @@ type Description struct {
 	Time time.Time
 }
 
+// Clone is the description with texts of its own, for one whose texts are parts of a body.
+func (d Description) Clone() Description {
+	all := d.ID + d.Type + d.Kind + d.Entity // one allocation
+	for _, field := range [...]*string{&d.ID, &d.Type, &d.Kind, &d.Entity} {
+		*field, all = all[:len(*field)], all[len(*field):]
+	}
+	return d
+}
+
 // Parked is why an event did not become observations.
 type Parked struct {
 	Reason ParkedReason

@@ -3,27 +3,25 @@ package devengo
 import (
 	"cmp"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
 )
 
 // fields are those of an object that some view shows, whatever its kind; one that the object lacks does not exist.
 type fields struct {
-	status, created, reference, failure       gjson.Result
-	name, currency, identifiers, balance      gjson.Result // account
-	legalName, commercialName, taxID          gjson.Result // account holder
-	holderID                                  gjson.Result // account
-	accountID, amount, recipient, destination gjson.Result // payments
+	status, created, reference, failure       provider.Value
+	name, currency, identifiers, balance      provider.Value // account
+	legalName, commercialName, taxID          provider.Value // account holder
+	holderID                                  provider.Value // account
+	accountID, amount, recipient, destination provider.Value // payments
 	// Who is on the other side: thirdParty before release 202606, counterparty since.
-	thirdParty, counterparty gjson.Result
+	thirdParty, counterparty provider.Value
 }
 
-func readFields(object gjson.Result) fields {
+func readFields(object provider.Value) fields {
 	var f fields
-	object.ForEach(func(key, value gjson.Result) bool {
-		switch key.Str {
+	for value := object.First(); value.Exists(); value = value.Next() {
+		switch value.Key() {
 		case "status":
 			f.status = value
 		case "created_at":
@@ -61,105 +59,130 @@ func readFields(object gjson.Result) fields {
 		case "counterparty":
 			f.counterparty = value
 		}
-		return true
-	})
+	}
 	return f
 }
 
-// attributes are the groups that the object speaks of: a field that is null writes an empty group, one that is missing none.
-func (f *fields) attributes(kind string) lifecycle.Attributes {
-	var a lifecycle.Attributes
+// found is an observation and all that its attributes point to, so that it costs one allocation.
+type found struct {
+	observations [1]lifecycle.Observation
+	origin       lifecycle.Origin
+	profile      lifecycle.Profile
+	balance      lifecycle.Balance
+	money        lifecycle.Money
+	amount       int64
+	relation     lifecycle.Relation
+	reference    lifecycle.Reference
+	counterparty lifecycle.Counterparty
+	failure      lifecycle.Failure
+	subject      lifecycle.Subject
+}
+
+// attributes fills in the groups that the object speaks of: a field that is null writes an empty group, one that is missing none.
+func (f *fields) attributes(kind string, into *found) {
+	a := &into.observations[0].Attributes
 	if f.created.Exists() {
-		a.Origin = &lifecycle.Origin{Created: provider.Time(f.created)}
+		into.origin.Created = f.created.Time()
+		a.Origin = &into.origin
 	}
 	if f.reference.Exists() {
-		a.Reference = &lifecycle.Reference{Text: provider.Text(f.reference)}
+		into.reference.Text = f.reference.Text()
+		a.Reference = &into.reference
 	}
 	if f.failure.Exists() {
-		a.Failure = failure(f.failure)
+		into.failure = failure(f.failure)
+		a.Failure = &into.failure
 	}
 	switch kind {
 	case kindAccount:
-		f.account(&a)
+		f.account(into, a)
 	case kindAccountHolder:
 		if f.legalName.Exists() || f.commercialName.Exists() || f.taxID.Exists() {
-			name := cmp.Or(provider.Text(f.legalName), provider.Text(f.commercialName))
-			a.Profile = &lifecycle.Profile{Name: name, Identifier: provider.Text(f.taxID)}
+			into.profile = lifecycle.Profile{Name: cmp.Or(f.legalName.Text(), f.commercialName.Text()), Identifier: f.taxID.Text()}
+			a.Profile = &into.profile
 		}
 	case kindIncoming:
-		f.payment(&a, lifecycle.In)
+		f.payment(into, a, lifecycle.In)
 	case kindOutgoing:
-		f.payment(&a, lifecycle.Out)
+		f.payment(into, a, lifecycle.Out)
 	default:
-		f.otherSide(&a)
+		f.otherSide(into, a)
 		if party := f.party(); party.Exists() || f.destination.Exists() {
-			a.Subject = &lifecycle.Subject{Text: cmp.Or(identifier(party.Get("account.identifiers")), provider.Text(f.destination.Get("iban")))}
+			into.subject.Text = cmp.Or(identifier(party.Get("account", "identifiers")), f.destination.Get("iban").Text())
+			a.Subject = &into.subject
 		}
 	}
-	return a
 }
 
-func (f *fields) account(a *lifecycle.Attributes) {
+func (f *fields) account(into *found, a *lifecycle.Attributes) {
 	if f.name.Exists() || f.currency.Exists() || f.identifiers.Exists() {
-		a.Profile = &lifecycle.Profile{
-			Name: provider.Text(f.name), Currency: provider.Currency(f.currency), Identifier: identifier(f.identifiers),
-		}
+		into.profile = lifecycle.Profile{Name: f.name.Text(), Currency: f.currency.Currency(), Identifier: identifier(f.identifiers)}
+		a.Profile = &into.profile
 	}
 	if f.balance.Exists() {
-		a.Balance = &lifecycle.Balance{
-			Available: provider.Minor(f.balance.Get("available.cents")), Total: provider.Minor(f.balance.Get("total.cents")),
+		into.balance = lifecycle.Balance{
+			Available: f.balance.Get("available", "cents").Minor(), Total: f.balance.Get("total", "cents").Minor(),
 		}
+		a.Balance = &into.balance
 	}
 	if f.holderID.Exists() {
-		a.Relation = &lifecycle.Relation{ParentID: provider.Text(f.holderID)}
+		into.relation.ParentID = f.holderID.Text()
+		a.Relation = &into.relation
 	}
 }
 
-func (f *fields) payment(a *lifecycle.Attributes, direction lifecycle.Direction) {
+func (f *fields) payment(into *found, a *lifecycle.Attributes, direction lifecycle.Direction) {
 	if f.amount.Exists() {
-		a.Money = &lifecycle.Money{
-			Direction: direction, Amount: provider.Minor(f.amount.Get("cents")), Currency: provider.Currency(f.amount.Get("currency")),
+		into.money = lifecycle.Money{Direction: direction, Currency: f.amount.Get("currency").Currency()}
+		if n, ok := f.amount.Get("cents").Integer(); ok {
+			into.amount = n
+			into.money.Amount = &into.amount
 		}
+		a.Money = &into.money
 	}
 	if f.accountID.Exists() {
-		a.Relation = &lifecycle.Relation{AccountID: provider.Text(f.accountID)}
+		into.relation.AccountID = f.accountID.Text()
+		a.Relation = &into.relation
 	}
-	f.otherSide(a)
+	f.otherSide(into, a)
 }
 
 // party is the other side, in the newer shape where both are there.
-func (f *fields) party() gjson.Result {
+func (f *fields) party() provider.Value {
 	if f.counterparty.Exists() {
 		return f.counterparty
 	}
 	return f.thirdParty
 }
 
-func (f *fields) otherSide(a *lifecycle.Attributes) {
+func (f *fields) otherSide(into *found, a *lifecycle.Attributes) {
 	if party := f.party(); party.Exists() || f.recipient.Exists() {
-		a.Counterparty = &lifecycle.Counterparty{Name: cmp.Or(provider.Text(party.Get("name")), provider.Text(f.recipient))}
+		into.counterparty.Name = cmp.Or(party.Get("name").Text(), f.recipient.Text())
+		a.Counterparty = &into.counterparty
 	}
 }
 
 // identifier is the first account number of a list that is given: an IBAN, or a British sort code and account number with
 // a space between. Accounts that are not active yet list an IBAN that is null.
-func identifier(list gjson.Result) string {
+func identifier(list provider.Value) string {
 	var out string
-	list.ForEach(func(_, entry gjson.Result) bool {
-		out = provider.Text(entry.Get("iban"))
-		if number := provider.Text(entry.Get("account_number")); out == "" && number != "" {
-			out = provider.Text(entry.Get("sort_code")) + " " + number
+	for entry := list.First(); entry.Exists(); entry = entry.Next() {
+		out = entry.Get("iban").Text()
+		if number := entry.Get("account_number").Text(); out == "" && number != "" {
+			out = entry.Get("sort_code").Text() + " " + number
 		}
-		return out == ""
-	})
+		if out != "" {
+			break
+		}
+	}
 	return out
 }
 
 // failure is {code: "ERR-0002", type: "closed_account", reason: "AC04"}: our reason is the type, and the network's own
 // code in brackets. Null means that nothing failed.
-func failure(v gjson.Result) *lifecycle.Failure {
-	out := &lifecycle.Failure{Code: provider.Text(v.Get("code")), Reason: provider.Text(v.Get("type"))}
-	if reason := provider.Text(v.Get("reason")); reason != "" {
+func failure(v provider.Value) lifecycle.Failure {
+	out := lifecycle.Failure{Code: v.Get("code").Text(), Reason: v.Get("type").Text()}
+	if reason := v.Get("reason").Text(); reason != "" {
 		if out.Reason != "" {
 			reason = out.Reason + " (" + reason + ")"
 		}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/hookfold/hookfold/pkg/event"
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 	"github.com/hookfold/hookfold/pkg/provider"
@@ -26,21 +24,18 @@ const (
 type envelope struct {
 	id, word string
 	created  time.Time
-	object   gjson.Result // does not exist where data.object is not an object
 	objectID string
 }
 
-func readEnvelope(root gjson.Result) envelope {
-	// Single look-ups rather than one walk: what is wanted of the event stands before its large data, which is thus read once.
-	env := envelope{
-		id:      provider.Text(root.Get("id")),
-		word:    provider.Text(root.Get("type")),
-		created: provider.Time(root.Get("created_at")),
+// readEnvelope also returns data.object, which does not exist where it is not an object.
+func readEnvelope(root provider.Value) (envelope, provider.Value) {
+	env := envelope{id: root.Get("id").Text(), word: root.Get("type").Text(), created: root.Get("created_at").Time()}
+	object := root.Get("data", "object")
+	if !object.IsObject() {
+		return env, provider.Value{}
 	}
-	if object := root.Get("data.object"); object.IsObject() {
-		env.object, env.objectID = object, provider.Text(object.Get("id"))
-	}
-	return env
+	env.objectID = object.Get("id").Text()
+	return env, object
 }
 
 // entity is what the object is; empty where that cannot be told.
@@ -80,11 +75,12 @@ func (Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	if e.IsLookup() {
 		return decodeAnswer(e)
 	}
-	root, err := provider.ViewBody(e.Body)
+	var tree provider.Tree
+	root, err := tree.Read(e.Body)
 	if err != nil {
 		return nil, err
 	}
-	env := readEnvelope(root)
+	env, object := readEnvelope(root)
 	kind, id := env.entity()
 	switch {
 	case kindOf(env.word, env.objectID) == "":
@@ -92,7 +88,7 @@ func (Provider) Decode(e *event.Event) ([]lifecycle.Observation, error) {
 	case id == "":
 		return nil, provider.Park(provider.ParkedShape, "data.object has no usable id")
 	}
-	return observe(e, kind, id, env.object)
+	return observe(e, kind, id, object)
 }
 
 // wrapper is the key under which the API's answer holds an entity.
@@ -116,26 +112,29 @@ func decodeAnswer(e *event.Event) ([]lifecycle.Observation, error) {
 	default:
 		return nil, provider.Park(provider.ParkedShape, "a look-up's answer with an HTTP status other than 200 and 404")
 	}
-	root, err := provider.ViewBody(e.Body)
+	var tree provider.Tree
+	root, err := tree.Read(e.Body)
 	if err != nil {
 		return nil, err
 	}
 	object := root.Get(wrapper(e.Kind))
-	if !object.IsObject() || provider.Text(object.Get("id")) != e.Entity {
+	if !object.IsObject() || object.Get("id").Text() != e.Entity {
 		return nil, provider.Park(provider.ParkedShape, "the look-up's answer does not hold the entity that was asked for")
 	}
 	return observe(e, e.Kind, e.Entity, object)
 }
 
 // observe makes the observation of an entity from its object.
-func observe(e *event.Event, kind, id string, object gjson.Result) ([]lifecycle.Observation, error) {
-	o := provider.Observe(e, kind, id)
+func observe(e *event.Event, kind, id string, object provider.Value) ([]lifecycle.Observation, error) {
 	f := readFields(object)
-	o.Status = provider.Text(f.status)
-	if o.Status == "" || !event.Printable(o.Status) {
+	status := f.status.Text()
+	if status == "" || !event.Printable(status) {
 		return nil, provider.Park(provider.ParkedShape, "the object has no usable status")
 	}
-	o.Attributes = f.attributes(kind)
-	o.Attributes.Object = provider.View(object)
-	return []lifecycle.Observation{o}, nil
+	out := &found{observations: [1]lifecycle.Observation{provider.Observe(e, kind, id)}}
+	o := &out.observations[0]
+	o.Status = status
+	f.attributes(kind, out)
+	o.Attributes.Object = object.View()
+	return out.observations[:], nil
 }

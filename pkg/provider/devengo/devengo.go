@@ -76,11 +76,12 @@ func (Provider) Check(c provider.Connection) []provider.Problem {
 
 // Describe reads the envelope of an event: its id, type, time, and the entity that its object is.
 func (Provider) Describe(d *provider.Delivery) provider.Description {
-	root, err := provider.ParseBody(d.Body)
+	var tree provider.Tree
+	root, err := tree.Read(d.Body)
 	if err != nil {
 		return provider.Description{} // not an object of JSON: it is recorded, and parked by the worker
 	}
-	env := readEnvelope(root)
+	env, _ := readEnvelope(root)
 	out := provider.Description{ID: env.id, Type: env.word, Time: env.created}
 	for _, field := range []*string{&out.ID, &out.Type} {
 		if !event.Printable(*field) {
@@ -88,5 +89,5 @@ func (Provider) Describe(d *provider.Delivery) provider.Description {
 		}
 	}
 	out.Kind, out.Entity = env.entity()
-	return out
+	return out.Clone()
 }
