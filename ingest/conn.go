@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type conn struct {
 	net.Conn
 	server *server
 	remote string
+	peer   netip.Addr
 	state  atomic.Int32
 	in     *bufio.Reader
 	head   head
@@ -48,6 +50,7 @@ type conn struct {
 
 func newConn(nc net.Conn, s *server) *conn {
 	c := &conn{Conn: nc, server: s, remote: nc.RemoteAddr().String()}
+	c.peer = peerOf(c.remote)
 	c.in = bufio.NewReader(c)
 	return c
 }
@@ -140,7 +143,7 @@ func (c *conn) answer() (more bool) {
 	}
 	c.room = math.MaxInt64
 	r.RemoteAddr = c.remote
-	a := c.server.handler.handle(r)
+	a := c.server.handler.handle(r, c.peer)
 	if r.Close || !r.ProtoAtLeast(1, 1) || a.unread && r.ContentLength != 0 {
 		c.last(a, r.Method == http.MethodHead)
 		return false

@@ -16,7 +16,8 @@ const unnamed = "unknown"
 // envelope puts a verified delivery into an event. It never fails: what the provider cannot say of the body, or says in
 // a form that a header cannot carry, is left out, and an event without an id of its own gets its body's hash, so that
 // the same bytes delivered twice are still one event.
-func envelope(p provider.Provider, d *provider.Delivery, evidence provider.Evidence) event.Event {
+func envelope(conn *endpoint, d *provider.Delivery, evidence provider.Evidence) event.Event {
+	p := conn.Provider
 	said := p.Describe(d)
 	e := event.Event{
 		ID:          said.ID,
@@ -27,7 +28,7 @@ func envelope(p provider.Provider, d *provider.Delivery, evidence provider.Evide
 		Time:        said.Time,
 		Recorded:    d.Received,
 		ContentType: contentType(d.Header.Get("Content-Type")),
-		Headers:     evidenceHeaders(d, evidence),
+		Headers:     conn.evidenceHeaders(d, evidence),
 		Body:        d.Body,
 	}
 	if e.ID == "" || !event.Printable(e.ID) {
@@ -56,14 +57,18 @@ func contentType(received string) string {
 	return received
 }
 
-func evidenceHeaders(d *provider.Delivery, evidence provider.Evidence) map[string]string {
+func (e *endpoint) evidenceHeaders(d *provider.Delivery, evidence provider.Evidence) map[string]string {
 	headers := make(map[string]string, 2+len(evidence.Headers))
 	headers[event.HeaderScheme] = evidence.Scheme
 	if evidence.Secret != "" {
 		headers[event.HeaderSecret] = evidence.Secret
 	}
 	for _, name := range evidence.Headers {
-		headers[event.HeaderHTTP+strings.ToLower(name)] = d.Header.Get(name)
+		if n := e.names.of(name); len(d.Header[n.key]) > 0 {
+			headers[n.recorded] = d.Header[n.key][0]
+		} else {
+			headers[n.recorded] = ""
+		}
 	}
 	return headers
 }

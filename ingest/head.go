@@ -18,7 +18,8 @@ type head struct {
 	request http.Request
 	url     url.URL
 	header  http.Header
-	values  [32]string // what the header's lists are parts of
+	values  [32]string                     // what the header's lists are parts of
+	names   [32]struct{ said, key string } // of the lines of the last head: a sender's next has the same
 	body    rest
 }
 
@@ -74,10 +75,17 @@ func (h *head) readHeader(lines string) (ok bool) {
 		var line string
 		line, lines, _ = strings.Cut(lines, "\r\n")
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || used == len(h.values) || name == "" || !every(name, inToken) || !every(value, inValue) {
+		if !ok || used == len(h.values) || !every(value, inValue) {
 			return false
 		}
-		name, value = textproto.CanonicalMIMEHeaderKey(name), strings.Trim(value, " \t")
+		if known := &h.names[used]; known.said == "" || known.said != name {
+			if name == "" || !every(name, inToken) {
+				return false
+			}
+			known.said = strings.Clone(name)
+			known.key = textproto.CanonicalMIMEHeaderKey(known.said)
+		}
+		name, value = h.names[used].key, strings.Trim(value, " \t")
 		switch name {
 		case "Transfer-Encoding", "Trailer", "Expect", "Upgrade", "Pragma":
 			return false

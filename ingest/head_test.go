@@ -91,7 +91,10 @@ func BenchmarkHead(b *testing.B) {
 		read func(*head, *bufio.Reader) (*http.Request, bool)
 	}{
 		{"ours", (*head).read},
-		{"net/http", func(_ *head, in *bufio.Reader) (*http.Request, bool) { r, err := http.ReadRequest(in); return r, err == nil }},
+		{"net/http", func(_ *head, in *bufio.Reader) (*http.Request, bool) {
+			r, err := http.ReadRequest(in)
+			return r, err == nil
+		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -86,6 +86,7 @@ type endpoint struct {
 	Connection
 	verifier provider.Verifier
 	recorded recordedMetrics
+	names    names
 }
 
 // New returns a handler. It fails where a connection cannot be verified, naming each that cannot.
@@ -122,7 +123,7 @@ func New(c Config) (*Handler, error) {
 			errs = append(errs, fmt.Errorf("connection %s: %w", conn.Name, err))
 			continue
 		}
-		h.connections[conn.Name] = &endpoint{conn, v, h.metrics.recorded(conn.Name)}
+		h.connections[conn.Name] = &endpoint{Connection: conn, verifier: v, recorded: h.metrics.recorded(conn.Name)}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -132,7 +133,7 @@ func New(c Config) (*Handler, error) {
 
 // ServeHTTP answers a delivery. It is for programs that have a server of their own; Serve is quicker.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := h.handle(r)
+	a := h.handle(r, peerOf(r.RemoteAddr))
 	for _, header := range headersOf(a.status) {
 		w.Header().Set(header.name, header.value)
 	}
@@ -155,7 +156,7 @@ const (
 )
 
 // handle does all but answer. It reads the body to its end unless the answer says otherwise.
-func (h *Handler) handle(r *http.Request) answer {
+func (h *Handler) handle(r *http.Request, peer netip.Addr) answer {
 	received := h.now()
 	name, eventType, ok := route(r.URL)
 	switch {
@@ -181,7 +182,7 @@ func (h *Handler) handle(r *http.Request) answer {
 		Header:     r.Header,
 		Body:       body,
 		Received:   received,
-		Remote:     h.remote(r),
+		Remote:     h.remote(peer, r.Header),
 	}
 	evidence, err := conn.verify(r, d)
 	if err != nil {
@@ -233,7 +234,7 @@ func (h *Handler) read(r *http.Request) ([]byte, error) {
 // client of the log does not keep to the context; the record may then still be appended later, which does no harm, since
 // the provider's next attempt is the same observation.
 func (h *Handler) record(ctx context.Context, conn *endpoint, d *provider.Delivery, evidence provider.Evidence) error {
-	e := envelope(conn.Provider, d, evidence)
+	e := envelope(conn, d, evidence)
 	ctx, cancel := h.waits.begin(ctx)
 	defer cancel()
 	return h.append(ctx, &e)

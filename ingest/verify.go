@@ -30,7 +30,7 @@ func (e *endpoint) verify(r *http.Request, d *provider.Delivery) (provider.Evide
 	}
 	for _, name := range evidence.Headers {
 		// What is recorded must be what was verified; two headers of one name leave open which.
-		if len(d.Header.Values(name)) > 1 {
+		if len(d.Header[e.names.of(name).key]) > 1 {
 			return provider.Evidence{}, provider.Refuse("a signature header is given twice")
 		}
 	}
@@ -42,18 +42,23 @@ func equal(a, b string) int {
 	return subtle.ConstantTimeCompare(x[:], y[:])
 }
 
+// peerOf reads a network address with a port; zero, which matches no range, where there is none.
+func peerOf(address string) netip.Addr {
+	peer, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr().Unmap()
+}
+
 // remote is the sender's address: the peer's, or what a trusted proxy says of it. Only the entry that the outermost
 // trusted proxy added can be believed, so X-Forwarded-For is read from its end.
-func (h *Handler) remote(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{} // not a network peer: matches no range
-	}
-	addr := peer.Addr().Unmap()
+func (h *Handler) remote(peer netip.Addr, header http.Header) netip.Addr {
+	addr := peer
 	if !within(addr, h.proxies) {
 		return addr
 	}
-	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	forwarded := strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(forwarded) - 1; i >= 0; i-- {
 		next, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
 		if err != nil {

@@ -51,7 +51,7 @@ const lateMemory = 128 << 20
 // the endpoint keeps, so that a tenth of its time would go into collecting. The environment's GOGC and GOMEMLIMIT have precedence.
 func collectLate() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(1000)
 		debug.SetMemoryLimit(lateMemory)
 	}
 }

@@ -26,7 +26,8 @@ const (
 
 // send is one record on its way to the brokers.
 type send struct {
-	rec       *kgo.Record
+	rec       *kgo.Record // own, or a copy for another attempt
+	own       kgo.Record
 	begun     time.Time
 	group     *group
 	ended     chan error  // of capacity one

@@ -151,7 +151,8 @@ func (p *Publisher) append(topic string, recs []Record, contextOf func(int) cont
 	sends := make([]*send, len(recs))
 	begun := time.Now()
 	for i, rec := range recs {
-		sends[i] = &send{rec: rec.toClient(topic), begun: begun, ended: make(chan error, 1)}
+		sends[i] = &send{own: rec.toClient(topic), begun: begun, ended: make(chan error, 1)}
+		sends[i].rec = &sends[i].own
 		if p.cfg.TracerProvider != nil {
 			sends[i].rec.Context = context.WithoutCancel(contextOf(i))
 		}

@@ -33,9 +33,9 @@ func fromClient(r *kgo.Record) Record {
 	}
 }
 
-func (r Record) toClient(topic string) *kgo.Record {
+func (r Record) toClient(topic string) kgo.Record {
 	if r.Topic == "" {
 		r.Topic = topic
 	}
-	return &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: slices.Clip(r.Headers), Timestamp: r.Timestamp}
+	return kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: slices.Clip(r.Headers), Timestamp: r.Timestamp}
 }

@@ -25,8 +25,13 @@ const (
 	maxTimestamp = 12
 )
 
-// headerKey is Header as net/http stores it.
-var headerKey = textproto.CanonicalMIMEHeaderKey(Header)
+var (
+	// headerKey is Header as net/http stores it.
+	headerKey = textproto.CanonicalMIMEHeaderKey(Header)
+	// evidence is what every verification relies on; nobody changes it.
+	evidence  = []string{strings.ToLower(Header)}
+	malformed = provider.Refuse("malformed header " + Header)
+)
 
 type verifier struct {
 	secrets   []*provider.MAC
@@ -85,7 +90,7 @@ func (v *verifier) Verify(d *provider.Delivery) (provider.Evidence, error) {
 	if matched < 0 {
 		return provider.Evidence{}, provider.Refuse("no signature matches")
 	}
-	return provider.Evidence{Scheme: scheme, Secret: v.names[matched], Headers: []string{strings.ToLower(Header)}}, nil
+	return provider.Evidence{Scheme: scheme, Secret: v.names[matched], Headers: evidence}, nil
 }
 
 // signature is the parsed header.
@@ -99,7 +104,6 @@ type signature struct {
 // versions that we do not know must not be accepted, and must not stand in the way of one that we know.
 func parseSignature(header string) (signature, error) {
 	var s signature
-	malformed := provider.Refuse("malformed header " + Header)
 	for part := range strings.SplitSeq(header, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
 		switch {
