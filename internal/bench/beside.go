@@ -25,11 +25,13 @@ type lively struct {
 	probes      []time.Duration // POST to row, with nothing else under way
 	paced       loaded
 	pacedProbes []time.Duration // POST to row under the moderate load
-	saturated   loaded
+	bound       loaded          // of the handler that records nothing, as much as it takes
+	unfolded    loaded          // of an ingest that no worker follows, as much as it takes
+	saturated   loaded          // of the one that is folded
 }
 
 // beside measures what a rebuild takes from ingest and live folding: one delivery on a system at rest, a moderate load,
-// and as much as ingest takes; alone and with `hookfold rebuild` of the same log beside it, over and over, which
+// and as much as ingest takes, without a worker as the figures of ingest are held, beside its bound, and with one; alone and with `hookfold rebuild` of the same log beside it, over and over, which
 // switches the store under the worker each time. The median of the rounds counts.
 func (b *bed) beside() error {
 	if err := b.fillCatchUp(); err != nil {
@@ -49,12 +51,27 @@ func (b *bed) beside() error {
 	return errors.Join(err, stopErr)
 }
 
-func (b *bed) besideLive(p program, data string) error {
+func (b *bed) besideLive(p program, data string) (err error) {
 	ingest, said, err := b.hookfold(p, "ingest", catchUpTopic, data)
 	if err != nil {
 		return err
 	}
-	live := &liveWork{bed: b, addr: said["listen"], store: filepath.Join(data, "projections.db"), m: newMaker(b.size)}
+	defer func() { _, e := ingest.stop(); err = errors.Join(err, e) }()
+	unfolded, its, err := b.hookfold(p, "ingest", "bench.unfolded", data)
+	if err != nil {
+		return err
+	}
+	defer func() { _, e := unfolded.stop(); err = errors.Join(err, e) }()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bound, boundAddr, err := launch(self, boundCommand)
+	if err != nil {
+		return err
+	}
+	defer func() { _, e := bound.stop(); err = errors.Join(err, e) }()
+	live := &liveWork{bed: b, addr: said["listen"], unfolded: its["listen"], bound: boundAddr, store: filepath.Join(data, "projections.db"), m: newMaker(b.size)}
 	live.requests = live.m.requests(requestsMade)
 	whole := b.rebuildLive(p, data, nil)
 	err = whole.err
@@ -76,8 +93,7 @@ func (b *bed) besideLive(p program, data string) error {
 		r := <-ended
 		got[beside], besides, err = append(got[beside], l), append(besides, r), errors.Join(err, r.err)
 	}
-	_, stopErr := ingest.stop()
-	if err = errors.Join(err, stopErr); err != nil {
+	if err != nil {
 		return err
 	}
 	printBeside(got, whole, besides)
@@ -101,8 +117,13 @@ func (l *liveWork) measure() (out lively, err error) {
 	if err = errors.Join(err, <-probed); err != nil {
 		return out, err
 	}
-	if out.saturated, err = load(l.addr, l.requests, l.connections, limit); err != nil {
-		return out, err
+	for _, m := range []struct {
+		into *loaded
+		addr string
+	}{{&out.bound, l.bound}, {&out.unfolded, l.unfolded}, {&out.saturated, l.addr}} {
+		if *m.into, err = l.loadFor(m.addr, l.requests, limit); err != nil {
+			return out, err
+		}
 	}
 	return out, l.settle()
 }
@@ -191,8 +212,11 @@ func printBeside(got map[string][]lively, whole rebuiltBeside, besides []rebuilt
 		{"one delivery, POST to row", func(l lively) []time.Duration { return l.probes }, nil},
 		{fmt.Sprintf("POST to row at %d/s", besideRate), func(l lively) []time.Duration { return l.pacedProbes }, nil},
 		{fmt.Sprintf("ingest at %d/s", besideRate), nil, func(l lively) loaded { return l.paced }},
+		{"bound of ingest", nil, func(l lively) loaded { return l.bound }},
+		{"ingest saturated", nil, func(l lively) loaded { return l.unfolded }},
 		{"ingest saturated, folding", nil, func(l lively) loaded { return l.saturated }},
 	}
+	bound := map[string]float64{}
 	for i, row := range rows {
 		rate := map[string]float64{}
 		for _, who := range []string{alone, beside} {
@@ -208,10 +232,17 @@ func printBeside(got map[string][]lively, whole rebuiltBeside, besides []rebuilt
 				l.rate = median(rates, compare[float64])
 				l.p50 = middle(who, func(v lively) time.Duration { return row.paced(v).p50 })
 				l.p99 = middle(who, func(v lively) time.Duration { return row.paced(v).p99 })
-				l.verdicts = []string{below("p99", ms(l.p99), 8, "ms")}
 				rate[who] = l.rate
+				switch row.what {
+				case "bound of ingest":
+					bound[who] = l.rate
+				case "ingest saturated":
+					l.verdicts = []string{atLeast("of the bound", l.rate/bound[who], 0.65), below("p99", ms(l.p99), 8, "ms")}
+				default:
+					l.verdicts = []string{below("p99", ms(l.p99), 8, "ms")}
+				}
 			}
-			if who == beside && i == len(rows)-1 {
+			if who == beside && i >= len(rows)-3 {
 				l.verdicts = append(l.verdicts, fmt.Sprintf("%.2f of it alone", rate[beside]/rate[alone]))
 			}
 			l.print()

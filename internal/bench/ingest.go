@@ -78,7 +78,7 @@ func (b *bed) underLoad(who int, requests [][]byte) (r loaded, each cost, err er
 		addr = said["listen"]
 	}
 	defer func() { _, e := child.stop(); err = errors.Join(err, e) }()
-	if _, err := load(addr, requests, b.connections, b.limit/4); err != nil {
+	if _, err := b.loadFor(addr, requests, b.limit/4); err != nil {
 		return r, each, err
 	}
 	pids := []int{child.cmd.Process.Pid, b.broker.cmd.Process.Pid, os.Getpid()}
@@ -86,7 +86,7 @@ func (b *bed) underLoad(who int, requests [][]byte) (r loaded, each cost, err er
 	if err != nil {
 		return r, each, err
 	}
-	if r, err = load(addr, requests, b.connections, b.limit); err != nil {
+	if r, err = b.load(addr, requests); err != nil {
 		return r, each, err
 	}
 	after, err := processorTimes(pids)

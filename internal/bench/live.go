@@ -18,9 +18,10 @@ import (
 // liveWork is an ingest and a worker in operation, as who delivers to them and who reads the store sees them.
 type liveWork struct {
 	*bed
-	addr, store string
-	m           *maker
-	requests    [][]byte
+	addr, store     string
+	unfolded, bound string // addresses of an ingest that no worker follows, and of the handler that records nothing
+	m               *maker
+	requests        [][]byte
 }
 
 // settleLimit is how long a worker may take to fold what ingest took at its fastest.

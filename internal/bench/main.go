@@ -42,6 +42,7 @@ type options struct {
 	stages      string
 	rounds      int
 	connections int
+	client      string
 	events      int // in the log that a worker catches up with
 	spread      int
 	program     string
@@ -70,6 +71,7 @@ func main() {
 	flag.StringVar(&o.stages, "stages", "ingest,idle,worker,rebuild,beside,kafka", "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 1, "how often each stage is measured, in turns with its bound and with other programs")
 	flag.IntVar(&o.connections, "connections", 64, "keep-alive connections to ingest")
+	flag.StringVar(&o.client, "client", clientEpoll, "what sends to ingest: '"+clientEpoll+"', which takes as little of the processors as can be, or '"+clientHTTP+"', Go's own client")
 	flag.IntVar(&o.events, "events", 1_000_000, "events that a worker catches up with, five for each entity")
 	flag.IntVar(&o.spread, "spread", 0, "events within which their order is random; 0 is all")
 	flag.StringVar(&o.program, "program", "", "hookfold binaries to hold against each other, NAME=PATH,…; built from -root without it")
@@ -78,6 +80,10 @@ func main() {
 	flag.StringVar(&o.root, "root", "../..", "the module's root, to build hookfold in")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of the whole run, the filling of the topic included, to this file")
 	flag.Parse()
+	if o.client != clientEpoll && o.client != clientHTTP {
+		fmt.Fprintf(os.Stderr, "bench: -client %q: it is %q or %q\n", o.client, clientEpoll, clientHTTP)
+		os.Exit(2)
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
