@@ -252,7 +252,7 @@ func writeRun(ctx context.Context, path string, next func() (record, error)) (er
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
-	w := bufio.NewWriterSize(f, 1<<20)
+	w := bufio.NewWriterSize(f, runBuffer)
 	for n := 0; ; n++ {
 		r, err := next()
 		if err != nil {
