@@ -26,6 +26,7 @@ const (
 	bufferShare = 8 // of all run buffers
 	minMemory   = 32 << 20
 	maxRuns     = 256
+	runBuffer   = 1 << 20 // at most, of one run that is written or read
 )
 
 // BuilderConfig says what is built, and where.
@@ -344,7 +345,7 @@ func (b *Builder) Finish(ctx context.Context) (lifecycle.Digest, error) {
 	sources := []sequence{&pileSource{p: b.pile}}
 	buffer := int(b.c.Memory/bufferShare) / max(len(b.manifest.Runs), 1)
 	for _, name := range b.manifest.Runs {
-		s, err := openRun(filepath.Join(b.dir, name), min(max(buffer, 16<<10), 1<<20))
+		s, err := openRun(filepath.Join(b.dir, name), min(max(buffer, 16<<10), runBuffer))
 		if err != nil {
 			return none, fmt.Errorf("projections: %w", err)
 		}

@@ -94,7 +94,26 @@ func openRun(path string, buffer int) (*fileSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fileSource{f: f, r: bufio.NewReaderSize(f, buffer)}, nil
+	expect(f, 0, int64(buffer))
+	return &fileSource{f: f, r: bufio.NewReaderSize(&onceReader{f: f, ahead: int64(buffer)}, buffer)}, nil
+}
+
+// onceReader reads a file that is read once: what comes next is fetched meanwhile, and what was read leaves the system's
+// cache, so that a build takes no room there from the stores that are in use.
+type onceReader struct {
+	f     *os.File
+	at    int64
+	ahead int64
+}
+
+func (r *onceReader) Read(p []byte) (int, error) {
+	n, err := r.f.Read(p)
+	if n > 0 {
+		forget(r.f, r.at, int64(n))
+		r.at += int64(n)
+		expect(r.f, r.at, r.ahead)
+	}
+	return n, err
 }
 
 func (s *fileSource) next() (record, error) {
@@ -233,7 +252,7 @@ func writeRun(ctx context.Context, path string, next func() (record, error)) (er
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
-	w := bufio.NewWriterSize(f, 1<<20)
+	w := bufio.NewWriterSize(f, runBuffer)
 	for n := 0; ; n++ {
 		r, err := next()
 		if err != nil {
@@ -252,5 +271,9 @@ func writeRun(ctx context.Context, path string, next func() (record, error)) (er
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return f.Sync()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	forget(f, 0, 0) // it is read when all are written
+	return nil
 }

@@ -156,11 +156,8 @@ func Printable(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
+		if s[i]-' ' >= 0x7f-' ' { // a control character, or more than ASCII
 			return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
-		case c < ' ' || c == 0x7f:
-			return false
 		}
 	}
 	return true

@@ -81,19 +81,16 @@ func conflict(classes [][]*claim) Anomaly {
 // times say nothing: providers' clocks have steps of a second. Answers to look-ups do not count: APIs lag.
 func (l *Lifecycle) backwards(s, t *claim) (Anomaly, bool) {
 	none := instant{}
-	if s.word == "" || t.word == "" || s.lastHook == none || t.lastHook == none || !l.superseded(s.word, t.word) {
+	if s.word == "" || t.word == "" || s.lastHook == none || t.lastHook == none || s.lastHook.compare(t.lastHook) <= 0 ||
+		!l.superseded(s.word, t.word) {
 		return Anomaly{}, false
 	}
 	seen := s.firstRecorded
 	if seen.compare(t.firstRecorded) < 0 {
 		seen = t.firstRecorded
 	}
-	switch {
-	case s.firstHook.compare(t.lastHook) > 0:
+	if s.firstHook.compare(t.lastHook) > 0 {
 		return Anomaly{AnomalyClock, fmt.Sprintf("%q dated before %q", t.word, s.word), seen.time()}, true
-	case s.lastHook.compare(t.lastHook) > 0:
-		return Anomaly{AnomalyImpossible, fmt.Sprintf("%q after %q", s.word, t.word), seen.time()}, true
-	default:
-		return Anomaly{}, false
 	}
+	return Anomaly{AnomalyImpossible, fmt.Sprintf("%q after %q", s.word, t.word), seen.time()}, true
 }

@@ -209,6 +209,11 @@ func (d *decoder) byte() byte {
 }
 
 func (d *decoder) uvarint() uint64 {
+	if d.rest != "" && d.rest[0] < 0x80 { // as most are
+		b := d.rest[0]
+		d.rest = d.rest[1:]
+		return uint64(b)
+	}
 	var n uint64
 	for shift := 0; shift < 64; shift += 7 {
 		b := d.byte()

@@ -67,23 +67,28 @@ func (t *Tree) node(n int32) *node {
 func (t *Tree) scan() bool {
 	s, nodes, n := t.text, t.space[:], int32(0)
 	var high uint64 // the first bit of a byte of it is set where a string may hold more than ASCII
-	var key node    // of the value that comes next
-	parent, depth := int32(-1), 0
+	parent, depth, member := int32(-1), 0, false
 	i := skipSpace(s, 0)
 	if i >= len(s) || s[i] != '{' {
 		return false
 	}
 	for {
-		// A value begins at i.
+		// A value begins at i, or the member that it is of.
 		if int(n) == len(nodes) {
 			more := make([]node, 4*n) // not by append, which would take the space to the heap as well
 			copy(more, nodes)
 			nodes, t.more = more, more
 		}
 		v := &nodes[n]
-		*v = key
+		if n++; !member {
+			*v = node{}
+		} else if i = readKey(s, i, v, &high); i < 0 {
+			return false
+		}
+		if i >= len(s) {
+			return false
+		}
 		v.from = uint32(i)
-		n++
 		switch c := s[i]; c {
 		case '"':
 			v.kind = nodeString
@@ -95,22 +100,11 @@ func (t *Tree) scan() bool {
 				return false
 			}
 			v.kind, v.next, parent = nodeArray, parent, n-1 // while it is open, next is the one around it
-			i = skipSpace(s, i+1)
-			if i >= len(s) {
-				return false
+			end := byte(']')
+			if member = c == '{'; member {
+				v.kind, end = nodeObject, '}'
 			}
-			if c == '[' {
-				if s[i] != ']' {
-					key = node{}
-					continue
-				}
-				break // it is closed below
-			}
-			v.kind = nodeObject
-			if s[i] != '}' {
-				if i = readKey(s, i, &key, &high); i < 0 {
-					return false
-				}
+			if i = skipSpace(s, i+1); i < len(s) && s[i] != end {
 				continue
 			}
 		case 't':
@@ -137,6 +131,7 @@ func (t *Tree) scan() bool {
 			}
 			p := &nodes[parent]
 			if s[i] == ',' {
+				i, member = skipSpace(s, i+1), p.kind == nodeObject
 				break
 			}
 			if s[i] != ']' && s[i] != '}' || (s[i] == '}') != (p.kind == nodeObject) {
@@ -144,22 +139,12 @@ func (t *Tree) scan() bool {
 			}
 			i++
 			p.to, parent, p.next = uint32(i), p.next, n
+			depth--
 			i = skipSpace(s, i)
 			if parent >= 0 {
 				continue
 			}
-			if i < len(s) || high&(1<<7*0x0101010101010101) != 0 && !utf8.ValidString(s) {
-				return false
-			}
-			return true
-		}
-		i = skipSpace(s, i+1)
-		key = node{}
-		if nodes[parent].kind == nodeObject {
-			i = readKey(s, i, &key, &high)
-		}
-		if i < 0 || i >= len(s) {
-			return false
+			return i == len(s) && (high&(1<<7*0x0101010101010101) == 0 || utf8.ValidString(s))
 		}
 	}
 }

@@ -25,7 +25,9 @@ func FuzzTree(f *testing.F) {
 	for _, text := range []string{
 		`{}`, ` {"a" : [ ] , "b" : { } } `, `{"a":[1,-0.5e+3,"x\u00e9\\\"",true,false,null,[[]],{"a":{"a":1}}]}`, `{"a":{},"a":{"b":1},"a":{"b":2}}`,
 		`{"\u0061":1,"a\\":2,"":3}`, `{"a":01}`, `{"a":1.}`, `{"a":"\ud800"}`, `{"a":"` + "\x1f" + `"}`, `{"a":"` + "\xc3\xa9\xff" + `"}`, `{"a":tru}`, `{,}`, `{"a":[1,]}`,
-		strings.Repeat(`{"a":`, 128) + "{}" + strings.Repeat("}", 128), `{"a":[` + strings.Repeat(`{"b":"c"},`, 100) + `1]}`, `{"a":1}]`, `{"a":[}`,
+		strings.Repeat(`{"a":`, 127) + "{}" + strings.Repeat("}", 127), strings.Repeat(`{"a":`, 128) + "{}" + strings.Repeat("}", 128),
+		`{"a":[` + strings.Repeat(`{"b":"c"},`, 100) + `1]}`, `{"a":1}]`, `{"a":[}`,
+		`{"a":[` + strings.Repeat(`[{"b":[]}],{},`, 1000) + `1]}`, `{"a":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + `}`,
 	} {
 		f.Add([]byte(text))
 	}

@@ -32,6 +32,9 @@ func (v Value) Get(way ...string) Value {
 	}
 	for member := v.First(); member.Exists(); member = member.Next() {
 		if member.keyIs(way[0]) {
+			if len(way) == 1 {
+				return member
+			}
 			if found := member.Get(way[1:]...); found.Exists() {
 				return found
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
+	"github.com/hookfold/hookfold/pkg/provider"
 )
 
 // attributes are what the body says of the entity. A group is written where the body has any of its fields, null
@@ -59,10 +60,10 @@ func (r *reading) has(sources ...*source) bool {
 	return slices.ContainsFunc(sources, func(s *source) bool { return s.constant != "" })
 }
 
-// redacted is a copy of an object without the fields of the given names, at any depth.
+// redacted is an object without the fields of the given names, at any depth; a part of the body where none are given.
 func redacted(object gjson.Result, names []string) []byte {
 	if len(names) == 0 {
-		return []byte(object.Raw)
+		return provider.View(object)
 	}
 	return appendRedacted(make([]byte, 0, len(object.Raw)), object, names)
 }

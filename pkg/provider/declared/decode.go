@@ -26,7 +26,7 @@ type reading struct {
 
 // read finds what a delivery speaks of. Where it fails, body and event type are what was found.
 func (p *Provider) read(raw []byte, urlWord string) (reading, error) {
-	body, err := provider.ParseBody(raw)
+	body, err := provider.ViewBody(raw)
 	if err != nil {
 		return reading{eventType: urlWord}, err
 	}
@@ -93,7 +93,7 @@ func (p *Provider) Describe(d *provider.Delivery) provider.Description {
 	if err == nil {
 		out.Kind, out.Entity = r.kind.name, r.id
 	}
-	return out
+	return out.Clone()
 }
 
 // Decode turns a delivery, or the answer to a look-up, into the observation of its entity. The answer to a look-up is
@@ -121,7 +121,7 @@ func (p *Provider) decodeLookup(e *event.Event) ([]lifecycle.Observation, error)
 	if n, err := strconv.Atoi(status); status != "" && (err != nil || n/100 != 2) {
 		return nil, provider.Park(provider.ParkedShape, "the look-up was answered with HTTP status %q", status)
 	}
-	body, err := provider.ParseBody(e.Body)
+	body, err := provider.ViewBody(e.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // Describe reads the type from the path, else from the body where the body has one, and derives a natural key of the fact.
 func (Provider) Describe(d *provider.Delivery) provider.Description {
 	about := provider.Description{Type: printable(name, canonicalType(d.EventType))}
-	r, err := provider.ParseBody(d.Body)
+	r, err := provider.ViewBody(d.Body)
 	if err != nil {
 		return about // a body that is not JSON is recorded and parked as it is
 	}
@@ -22,14 +22,14 @@ func (Provider) Describe(d *provider.Delivery) provider.Description {
 	}
 	kind, id := identify(about.Type, &b, &p)
 	if kind == "" {
-		return about
+		return about.Clone()
 	}
 	about.Time = eventTime(kind, &b, &p)
 	about.ID = printable("", naturalKey(about.Type, kind, d, &b, &p))
 	if id != "" {
 		about.Kind, about.Entity = kind, id
 	}
-	return about
+	return about.Clone()
 }
 
 // printable is the text where it can stand in an attribute behind a prefix and a separator, else empty.

@@ -11,7 +11,7 @@ import (
 // Describe reads the envelope of a delivery. Kind and entity are those of the resource itself, or of the link or account
 // that a refresh intent speaks of.
 func (*Provider) Describe(d *provider.Delivery) provider.Description {
-	root, err := provider.ParseBody(d.Body)
+	root, err := provider.ViewBody(d.Body)
 	if err != nil {
 		return provider.Description{} // recorded all the same, and parked when it is decoded
 	}
@@ -28,7 +28,7 @@ func (*Provider) Describe(d *provider.Delivery) provider.Description {
 	if kind, id, err := subject(&r, v.word); err == nil {
 		out.Kind, out.Entity = kind, id
 	}
-	return out
+	return out.Clone()
 }
 
 // Decode turns an event, or the answer to a look-up, into observations: first of the resource it is about, then of those

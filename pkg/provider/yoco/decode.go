@@ -110,7 +110,7 @@ const lookupWord = "lookup"
 
 // Describe reads what the envelope needs.
 func (*Provider) Describe(d *provider.Delivery) provider.Description {
-	r, err := provider.ParseBody(d.Body)
+	r, err := provider.ViewBody(d.Body)
 	if err != nil {
 		return provider.Description{} // not a body of Yoco's: recorded by its hash, parked by Decode
 	}
@@ -125,7 +125,7 @@ func (*Provider) Describe(d *provider.Delivery) provider.Description {
 	if e.payload.known() == nil {
 		out.Kind, out.Entity = e.payload.kind, e.payload.id
 	}
-	return out
+	return out.Clone()
 }
 
 // Decode turns a delivery into an observation of its payment or refund, and one of the entity that this speaks for: a
