@@ -42,8 +42,9 @@ const (
 // of a transaction while catching up, and how much is read again after a crash. Each costs some kilobytes until its
 // transaction is through; larger transactions have not been seen to cost less for a record.
 const (
-	window     = 700
-	aheadCount = 4 * window // records read ahead, of all partitions
+	window     = 4
+	batch      = 256
+	aheadCount = 12_000 // records read ahead, of all partitions
 	aheadBytes = 8 << 20
 	cacheBytes = 32 << 20 // of SQLite's pages
 )
@@ -231,7 +232,7 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 	}
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{
-		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window,
+		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window, Batch: batch,
 		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose, SessionTimeout: c.SessionTimeout,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)
