@@ -60,6 +60,9 @@ func (a *attempt) entities() (err error) {
 				err = a.finish(c)
 			}
 		}
+		if err == nil {
+			err = a.w.flushRows()
+		}
 	}()
 	for start := 0; start < len(a.items); {
 		c := a.chunk()

@@ -17,6 +17,7 @@ import (
 type rowWriter struct {
 	family         lifecycle.Family
 	insert, update string
+	statements     [2]*stmt // of these
 	args           []driver.Value
 }
 
@@ -54,10 +55,10 @@ func (w *writer) store(it *item, old *stored, f *folded, observations int64, fre
 	args = append(args, string(old.seen), old.hashes, old.spilled, at, length, f.encoded)
 	if fresh {
 		args = append(args, it.kind.num, it.obs.Entity.ID, it.num)
-		err = w.c.exec(r.insert, args...)
+		err = r.run(w.c, 0, r.insert, args)
 	} else {
 		args = append(args, it.num)
-		err = w.c.exec(r.update, args...)
+		err = r.run(w.c, 1, r.update, args)
 	}
 	clear(args)
 	r.args = args
@@ -68,6 +69,13 @@ func (w *writer) store(it *item, old *stored, f *folded, observations int64, fre
 		return err
 	}
 	return w.storeWants(it.num, s.Wants)
+}
+
+func (r *rowWriter) run(c *conn, which int, sql string, args []driver.Value) error {
+	if err := c.prepareOnce(&r.statements[which], sql); err != nil {
+		return err
+	}
+	return r.statements[which].exec(args...)
 }
 
 // appendFamily appends the values of familyColumns.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -28,7 +29,11 @@ type writer struct {
 	lastSeen int64
 	kinds    map[kindKey]*kind
 	forms    map[formKey]int64
-	nums     map[numKey]int64
+	nums     map[numKey]int64 // may be mistaken: whoever loads an entity by it looks whether it is the one
+	seed     maphash.Seed
+	rows     []driver.Value // of the table observed, not yet inserted
+
+	insertRow, insertRows, selectEntity, selectNum *stmt // those that run for every entity
 }
 
 type kindKey struct{ connection, kind, provider string }
@@ -51,9 +56,11 @@ type formKey struct {
 	unsigned bool
 }
 
-type numKey struct {
-	kind int64
-	id   string
+// numKey stands for an entity. It is a hash only: of some hundred thousand texts each would cost the garbage collector a look.
+type numKey uint64
+
+func (w *writer) numKey(it *item) numKey {
+	return numKey(maphash.String(w.seed, it.obs.Entity.ID) ^ uint64(it.kind.num)*0x9e3779b97f4a7c15)
 }
 
 // openWriter opens the file, creates the schema where there is none, and checks versions.
@@ -68,6 +75,7 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 	w := &writer{
 		c: raw, version: -1,
 		kinds: make(map[kindKey]*kind), forms: make(map[formKey]int64), nums: make(map[numKey]int64),
+		seed: maphash.MakeSeed(),
 	}
 	if err := w.setUp(c); err != nil {
 		err = errors.Join(err, w.close())
@@ -190,6 +198,7 @@ func (w *writer) sync() error {
 // forget drops what is remembered of the file, after a transaction that was rolled back.
 func (w *writer) forget() {
 	w.version = -1
+	w.dropRows()
 	clear(w.kinds)
 	clear(w.forms)
 	clear(w.nums)

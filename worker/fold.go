@@ -15,6 +15,9 @@ import (
 // other handlers wait for their turn or for their transaction.
 const decoders = 2
 
+// usualRecords is room for the facts of a message while the worker catches up; the log may have gaps between its records.
+const usualRecords = 256
+
 // handle folds the records of one message, and returns when they are committed. An error makes the subscriber deliver them
 // again after a back-off. A worker that is told to stop still finishes what it has begun; what it has not, the next one reads
 // again.
@@ -39,7 +42,7 @@ func (w *Worker) handle(m *message.Message) error {
 
 // decode makes facts of a message's records; together they cover its position.
 func (w *Worker) decode(m *message.Message, at kafka.Position) []projections.Fact {
-	facts := make([]projections.Fact, 0, at.Offset-at.Prev+1)
+	facts := make([]projections.Fact, 0, min(at.Offset-at.Prev+1, usualRecords))
 	next := at.Prev
 	for r := range kafka.RecordsOf(m) {
 		f := w.decoder.DecodeRecord(&r)
