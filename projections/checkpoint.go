@@ -32,8 +32,18 @@ func (s *Store) checkpoint() (err error) {
 	if err := c.script("PRAGMA synchronous = NORMAL"); err != nil {
 		return err
 	}
-	if err := c.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
-		return err
+	for before := int64(walPages); ; { // until what is written meanwhile does not get less
+		if err := c.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+			return err
+		}
+		left, err := uncopied(c)
+		if err != nil {
+			return err
+		}
+		if left < walPages/16 || left > before/2 {
+			break
+		}
+		before = left
 	}
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
@@ -57,4 +67,13 @@ func (s *Store) askForCheckpoint() {
 	case s.full <- struct{}{}:
 	default: // it is being copied
 	}
+}
+
+// uncopied is how many pages of the write-ahead log are not yet in the file.
+func uncopied(c *conn) (pages int64, err error) {
+	err = c.query("PRAGMA wal_checkpoint(NOOP)", func(row []driver.Value) error {
+		pages = integer(row[1]) - integer(row[2])
+		return nil
+	})
+	return pages, err
 }

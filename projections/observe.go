@@ -65,8 +65,8 @@ const (
 
 // addRow notes a row of the table observed. It is in the file after flushRows.
 func (w *writer) addRow(values ...driver.Value) error {
-	w.rows = append(w.rows, values...)
-	if len(w.rows) < rowsAtOnce*observedColumns {
+	w.pending = append(w.pending, values...)
+	if len(w.pending) < rowsAtOnce*observedColumns {
 		return nil
 	}
 	return w.flushRows()
@@ -74,7 +74,7 @@ func (w *writer) addRow(values ...driver.Value) error {
 
 // flushRows inserts the rows that were noted.
 func (w *writer) flushRows() error {
-	if len(w.rows) == 0 {
+	if len(w.pending) == 0 {
 		return nil
 	}
 	var err error
@@ -83,21 +83,21 @@ func (w *writer) flushRows() error {
 		err = errors.Join(w.c.prepareOnce(&w.insertRow, "INSERT INTO observed VALUES"+row[1:]),
 			w.c.prepareOnce(&w.insertRows, "INSERT INTO observed VALUES"+strings.Repeat(row, rowsAtOnce)[1:]))
 	}
-	if err == nil && len(w.rows) == rowsAtOnce*observedColumns {
-		err = w.insertRows.exec(w.rows...)
+	if err == nil && len(w.pending) == rowsAtOnce*observedColumns {
+		err = w.insertRows.exec(w.pending...)
 		w.dropRows()
 		return err
 	}
-	for at := 0; err == nil && at < len(w.rows); at += observedColumns {
-		err = w.insertRow.exec(w.rows[at : at+observedColumns]...)
+	for at := 0; err == nil && at < len(w.pending); at += observedColumns {
+		err = w.insertRow.exec(w.pending[at : at+observedColumns]...)
 	}
 	w.dropRows()
 	return err
 }
 
 func (w *writer) dropRows() {
-	clear(w.rows)
-	w.rows = w.rows[:0]
+	clear(w.pending)
+	w.pending = w.pending[:0]
 }
 
 func hashOf(id string) uint32 {

@@ -1,5 +1,7 @@
 package projections
 
+import "database/sql/driver"
+
 // chunk is how many entities pass through the stages of a batch at a time.
 const chunk = 128
 
@@ -11,7 +13,8 @@ type work struct {
 	joins    []*item
 	added    int64
 	f        folded
-	done     bool // f is there
+	done     bool           // f is there
+	row      []driver.Value // of f; see appendRow
 	err      error
 	panicked any
 	space    []byte // for the encoded summary; of an earlier entity
@@ -19,12 +22,13 @@ type work struct {
 
 // reset empties w but for the space that it brings along.
 func (w *work) reset() {
-	space, joins := w.space, w.joins
+	space, joins, row := w.space, w.joins, w.row
 	if cap(w.f.encoded) > cap(space) {
 		space = w.f.encoded
 	}
 	clear(joins)
-	*w = work{space: space, joins: joins[:0]}
+	clear(row)
+	*w = work{space: space, joins: joins[:0], row: row[:0]}
 }
 
 // fold is pure but for w itself.
@@ -37,6 +41,9 @@ func (w *work) fold() {
 	if len(w.joins) > 0 && w.panicked == nil {
 		w.f, w.err = foldOnto(&w.old, w.joins, w.space)
 		w.done = w.err == nil
+	}
+	if w.done {
+		w.row, w.err = appendRow(w.row, &w.items[0], &w.old, &w.f, w.old.observations+w.added, w.fresh)
 	}
 }
 
@@ -111,9 +118,9 @@ func (a *attempt) finish(c []work) error {
 		switch {
 		case w.panicked != nil:
 			w.err = a.isolate(w.items, w.panicked)
-		case w.done:
+		case w.done && w.err == nil:
 			a.delta = a.delta.Add(w.f.digest).Sub(w.old.digest)
-			w.err = a.w.store(&w.items[0], &w.old, &w.f, w.old.observations+w.added, w.fresh)
+			w.err = a.w.storeRow(&w.items[0], &w.old, &w.f, w.row, w.fresh)
 		}
 		if w.err != nil {
 			return w.err

@@ -31,7 +31,7 @@ type writer struct {
 	forms    map[formKey]int64
 	nums     map[numKey]int64 // may be mistaken: whoever loads an entity by it looks whether it is the one
 	seed     maphash.Seed
-	rows     []driver.Value // of the table observed, not yet inserted
+	pending  []driver.Value // rows of the table observed that are not yet inserted
 
 	insertRow, insertRows, selectEntity, selectNum *stmt // those that run for every entity
 }
