@@ -2,8 +2,9 @@ package projections
 
 import "database/sql/driver"
 
-// chunk is how many entities pass through the stages of a batch at a time.
-const chunk = 128
+// chunk is how many entities pass through the stages of a batch at a time, beside how many chunks may be folded while
+// SQLite works on the next.
+const chunk, chunksBeside = 32, 12
 
 // work is one entity of a batch on its way: its timeline rows are written, then it is folded, then its row is written.
 type work struct {
@@ -49,7 +50,7 @@ func (w *work) fold() {
 
 // entities writes the rows of the batch's entities. Folding a chunk runs beside SQLite, which works on the next one.
 func (a *attempt) entities() (err error) {
-	folding, folded := make(chan []work, 1), make(chan []work, 1)
+	folding, folded := make(chan []work, chunksBeside+1), make(chan []work, chunksBeside+1)
 	go func() {
 		defer close(folded)
 		for c := range folding {
@@ -85,7 +86,7 @@ func (a *attempt) entities() (err error) {
 			start = end
 		}
 		folding <- c
-		if beside++; beside > 1 {
+		if beside++; beside > chunksBeside {
 			beside--
 			if err := a.finish(<-folded); err != nil {
 				return err
