@@ -84,9 +84,13 @@ func (s *Store) commit(facts []Fact) (err error) {
 		}
 	}()
 	a := &attempt{
-		store: s, w: s.w, facts: facts,
+		store: s, w: s.w, facts: facts, items: s.items[:0], spare: s.works,
 		refused: make(map[source]*Parked), history: make(map[historyKey]lifecycle.Observation), asked: make(map[Position]bool),
 	}
+	defer func() {
+		clear(a.items)
+		s.items, s.works = a.items, a.spare
+	}()
 	for {
 		spans, err := a.try()
 		if err != nil {

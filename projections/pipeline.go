@@ -21,10 +21,13 @@ type work struct {
 	space    []byte // for the encoded summary; of an earlier entity
 }
 
+// maxSpace bounds what is kept of an entity that is large.
+const maxSpace = 16 << 10
+
 // reset empties w but for the space that it brings along.
 func (w *work) reset() {
 	space, joins, row := w.space, w.joins, w.row
-	if cap(w.f.encoded) > cap(space) {
+	if n := cap(w.f.encoded); n > cap(space) && n <= maxSpace {
 		space = w.f.encoded
 	}
 	clear(joins)
@@ -105,15 +108,17 @@ func (a *attempt) chunk() []work {
 	}
 	c := a.spare[last]
 	a.spare = a.spare[:last]
-	for i := range c {
-		c[i].reset()
-	}
-	return c[:0]
+	return c
 }
 
 // finish writes the rows of entities that are folded.
 func (a *attempt) finish(c []work) error {
-	defer func() { a.spare = append(a.spare, c) }()
+	defer func() {
+		for i := range c {
+			c[i].reset()
+		}
+		a.spare = append(a.spare, c[:0])
+	}()
 	for i := range c {
 		w := &c[i]
 		switch {

@@ -126,10 +126,15 @@ func recordSize(r *kgo.Record) int64 {
 	return int64(n)
 }
 
-// take removes the records of the next message from the queue: as many as lie there, up to a batch. None is nil.
+// take removes the records of the next message from the queue: as many as lie there, up to a batch and to the partition's share of the
+// bytes, which bounds what is in flight too. None is nil.
 func (p *partition) take() []*kgo.Record {
 	p.qmu.Lock()
-	n := min(len(p.queue), p.s.cfg.Batch)
+	most, size, n := p.s.shareBytes(), int64(0), 0
+	for n < min(len(p.queue), p.s.cfg.Batch) && size < most {
+		size += recordSize(p.queue[n])
+		n++
+	}
 	if n == 0 {
 		p.qmu.Unlock()
 		return nil
@@ -137,9 +142,7 @@ func (p *partition) take() []*kgo.Record {
 	recs := slices.Clone(p.queue[:n])
 	clear(p.queue[:n])
 	p.queue = p.queue[n:]
-	for _, r := range recs {
-		p.bytes -= recordSize(r)
-	}
+	p.bytes -= size
 	low := len(p.queue) <= p.s.shareRecords()/2 && p.bytes <= p.s.shareBytes()/2
 	p.qmu.Unlock()
 	if low {

@@ -40,7 +40,8 @@ type SubscriberConfig struct {
 	Window int
 	// Batch is how many records of one partition a message carries at most. Default 1. With more, Marshaler and OnUndecodable are not
 	// asked: a message has neither payload nor metadata, [RecordsOf] gives its records, all that lay ready when it was made, and its
-	// acknowledgement is theirs, either way. Nothing waits for a batch to fill.
+	// acknowledgement is theirs, either way. Nothing waits for a batch to fill. A batch ends where it has reached the partition's share of
+	// MaxBytes.
 	Batch int
 	// MaxRecords and MaxBytes bound what one subscription has fetched and not yet handed out: each partition has an equal share, which one
 	// poll may exceed by as much again. Beside it the client holds one fetch, of half of MaxBytes, for each broker. Defaults 20,000 records and
