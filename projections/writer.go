@@ -14,6 +14,10 @@ import (
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
 
+// pageSize is that of a new file. A row of an entity is some 1.5 KiB, and entities are written in no order of their rows: a page is read and
+// written for each, so a small one costs less than what fits worse into it.
+const pageSize = 2048
+
 // maxCached bounds each of the writer's maps of row numbers; a full map is emptied.
 const maxCached = 1 << 18
 
@@ -21,10 +25,11 @@ const maxCached = 1 << 18
 // back, so they may be remembered although other processes write; a writer whose transaction was rolled back is thrown
 // away, since it may remember numbers that were never committed.
 type writer struct {
-	c       *conn
-	file    fs.FileInfo // which file that is
-	version int64       // data_version when last was read
-	last    int64       // greatest entity number
+	c        *conn
+	file     fs.FileInfo // which file that is
+	walPages int64       // how many pages the write-ahead log may hold
+	version  int64       // data_version when last was read
+	last     int64       // greatest entity number
 	// lastSeen is the greatest number of a timeline row.
 	lastSeen int64
 	kinds    map[kindKey]*kind
@@ -97,7 +102,7 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 func (w *writer) setUp(c *Config) error {
 	for _, sql := range []string{
 		fmt.Sprintf("PRAGMA busy_timeout = %d", c.BusyTimeout.Milliseconds()),
-		"PRAGMA page_size = 4096", // counts for a new file only
+		fmt.Sprintf("PRAGMA page_size = %d", pageSize), // counts for a new file only
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
 		fmt.Sprintf("PRAGMA cache_size = -%d", c.CacheBytes>>10),
@@ -109,6 +114,11 @@ func (w *writer) setUp(c *Config) error {
 			return err
 		}
 	}
+	size, _, err := w.c.integer("PRAGMA page_size")
+	if err != nil {
+		return err
+	}
+	w.walPages = walBytes / max(size, 1)
 	return w.transaction(func() error {
 		_, there, err := w.c.integer(`SELECT 1 FROM sqlite_schema WHERE name = 'meta'`)
 		if err != nil {
