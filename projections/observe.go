@@ -135,7 +135,7 @@ func (w *writer) spill(num int64, s *stored) error {
 	return err
 }
 
-// find looks for the timeline row of an observation.
+// find looks for the timeline row of an observation. Rows that are not yet inserted are of other observations: a batch writes each once.
 func (w *writer) find(num int64, s *stored, id string, hash uint32) (d delivery, found bool, err error) {
 	var candidates []int64
 	for i := 0; i+4 <= len(s.hashes); i += 4 {
@@ -154,11 +154,6 @@ func (w *writer) find(num int64, s *stored, id string, hash uint32) (d delivery,
 			return nil
 		}, num, int64(hash))
 		if err != nil {
-			return d, false, err
-		}
-	}
-	if len(candidates) > 0 {
-		if err := w.flushRows(); err != nil {
 			return d, false, err
 		}
 	}

@@ -60,8 +60,7 @@ func TestEntitiesOfOneKey(t *testing.T) {
 	require.Equal(t, commitAs(t, nil, groups...), got)
 }
 
-// Timeline rows are inserted some at a time, and two ids of one hash are told apart by the row: also by one that is not yet
-// inserted.
+// Timeline rows are inserted some at a time, and two ids of one hash are told apart by the row, or by its absence.
 func TestIDsOfOneHashInOneBatch(t *testing.T) {
 	first, second := "", ""
 	for seen, i := make(map[uint32]string), 0; first == ""; i++ {
