@@ -84,9 +84,13 @@ func (s *Store) commit(facts []Fact) (err error) {
 		}
 	}()
 	a := &attempt{
-		store: s, w: s.w, facts: facts,
+		store: s, w: s.w, facts: facts, items: s.items[:0], spare: s.works,
 		refused: make(map[source]*Parked), history: make(map[historyKey]lifecycle.Observation), asked: make(map[Position]bool),
 	}
+	defer func() {
+		clear(a.items)
+		s.items, s.works = a.items, a.spare
+	}()
 	for {
 		spans, err := a.try()
 		if err != nil {
@@ -213,7 +217,7 @@ func (a *attempt) resolve() error {
 	var unknown []*item
 	for i := range a.items {
 		it := &a.items[i]
-		if it.num = a.w.nums[numKey{it.kind.num, it.obs.Entity.ID}]; it.num == 0 {
+		if it.num = a.w.nums[a.w.numKey(it)]; it.num == 0 {
 			unknown = append(unknown, it)
 		}
 	}
@@ -229,17 +233,16 @@ func (a *attempt) resolve() error {
 			it.num = unknown[i-1].num
 			continue
 		}
-		num, ok, err := a.w.c.integer(`SELECT num FROM entities WHERE kind = ? AND id = ?`, it.kind.num, it.obs.Entity.ID)
+		num, err := a.w.entityNum(it.kind.num, it.obs.Entity.ID)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if num == 0 {
 			a.w.last++
 			num = a.w.last
 		}
 		it.num = num
-		// A copy, since the id may be a part of something larger, such as all headers of a record.
-		a.w.nums[numKey{it.kind.num, strings.Clone(it.obs.Entity.ID)}] = num
+		a.w.nums[a.w.numKey(it)] = num
 	}
 	slices.SortFunc(a.items, func(x, y item) int {
 		return cmp.Or(cmp.Compare(x.num, y.num), strings.Compare(x.obs.ID, y.obs.ID), compareDeliveries(&x, &y))

@@ -2,9 +2,12 @@ package projections
 
 import "database/sql/driver"
 
-// walPages is how many pages the write-ahead log may hold before it is copied into the file. The more, the more often a
-// page is written once for many transactions; 32,768 are 128 MiB.
-const walPages = 32_768
+// walBytes is how long the write-ahead log may get before it is copied into the file. The longer, the more often a page is
+// copied once for many transactions.
+const walBytes = 128 << 20
+
+// fewPages are not worth another pass without the turn.
+const fewPages = 2_000
 
 // checkpoints copies the write-ahead log into the file whenever it is asked to, on a connection of its own, so that
 // transactions need not wait for the disk. What they write meanwhile is copied during the turn, so that the log is empty
@@ -32,12 +35,28 @@ func (s *Store) checkpoint() (err error) {
 	if err := c.script("PRAGMA synchronous = NORMAL"); err != nil {
 		return err
 	}
-	if err := c.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+	if err := copyBeside(c); err != nil {
 		return err
 	}
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	return c.script("PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+// copyBeside copies while transactions go on, again and again until little is left, or until they write as fast as it copies.
+func copyBeside(c *conn) error {
+	before, err := uncopied(c)
+	for err == nil && before >= fewPages {
+		left := int64(0)
+		if err = c.script("PRAGMA wal_checkpoint(PASSIVE)"); err == nil {
+			left, err = uncopied(c)
+		}
+		if left > before/2 {
+			break
+		}
+		before = left
+	}
+	return err
 }
 
 // askForCheckpoint has the write-ahead log copied where it is long. The caller has the turn.
@@ -50,11 +69,20 @@ func (s *Store) askForCheckpoint() {
 	if err != nil {
 		s.config.Logger.Warn("the length of the write-ahead log is not known", "err", explain(s.config.Path, "reading", err))
 	}
-	if pages < walPages {
+	if pages < s.w.walPages {
 		return
 	}
 	select {
 	case s.full <- struct{}{}:
 	default: // it is being copied
 	}
+}
+
+// uncopied is how many pages of the write-ahead log are not yet in the file.
+func uncopied(c *conn) (pages int64, err error) {
+	err = c.query("PRAGMA wal_checkpoint(NOOP)", func(row []driver.Value) error {
+		pages = integer(row[1]) - integer(row[2])
+		return nil
+	})
+	return pages, err
 }

@@ -62,6 +62,14 @@ func (c *conn) prepare(sql string) (*stmt, error) {
 	return s, nil
 }
 
+// prepareOnce is prepare for a statement that runs for every entity: s remembers it, since looking for a long text is not free.
+func (c *conn) prepareOnce(s **stmt, sql string) (err error) {
+	if *s == nil {
+		*s, err = c.prepare(sql)
+	}
+	return err
+}
+
 // exec runs a statement that returns no rows. Arguments are int64, string, []byte or nil.
 func (c *conn) exec(sql string, args ...driver.Value) error {
 	s, err := c.prepare(sql)
@@ -77,6 +85,10 @@ func (c *conn) query(sql string, fn func(row []driver.Value) error, args ...driv
 	if err != nil {
 		return err
 	}
+	return s.query(fn, args...)
+}
+
+func (s *stmt) query(fn func(row []driver.Value) error, args ...driver.Value) error {
 	rows, err := s.start(args)
 	if err != nil {
 		return err
@@ -109,11 +121,13 @@ func (c *conn) integer(sql string, args ...driver.Value) (n int64, ok bool, err 
 }
 
 func (s *stmt) start(args []driver.Value) (driver.Rows, error) {
-	s.args = s.args[:0]
-	for i, a := range args {
-		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: a})
+	for len(s.args) < len(args) {
+		s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1})
 	}
-	return s.raw.QueryContext(context.Background(), s.args)
+	for i, a := range args {
+		s.args[i].Value = a
+	}
+	return s.raw.QueryContext(context.Background(), s.args[:len(args)])
 }
 
 func (s *stmt) exec(args ...driver.Value) error {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
 
 // stored is what the file says of an entity before the batch; its zero value is an entity that is new.
 type stored struct {
+	kind         int64
+	id           string
 	observations int64
 	marks        int64 // anomalies of the state, and wants
 	digest       lifecycle.Digest
@@ -38,6 +41,10 @@ func (a *attempt) observeEntity(w *work, items []item) (err error) {
 	if !w.fresh {
 		if w.old, err = a.w.load(items[0].num); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(items, w.old.isOther) {
+			a.again = true // with nothing remembered
+			return nil
 		}
 	}
 	anew := false
@@ -72,12 +79,32 @@ func (a *attempt) observeEntity(w *work, items []item) (err error) {
 	return err
 }
 
+// isOther says whether an item is of another entity: two have the same numKey.
+func (s *stored) isOther(it item) bool { return it.obs.Entity.ID != s.id || it.kind.num != s.kind }
+
+// entityNum is the number of an entity that is in the file; 0 of one that is not.
+func (w *writer) entityNum(kind int64, id string) (num int64, err error) {
+	if err = w.c.prepareOnce(&w.selectNum, `SELECT num FROM entities WHERE kind = ? AND id = ?`); err != nil {
+		return 0, err
+	}
+	err = w.selectNum.query(func(row []driver.Value) error {
+		num = integer(row[0])
+		return nil
+	}, kind, id)
+	return num, err
+}
+
 // load reads an entity that is in the file.
 func (w *writer) load(num int64) (stored, error) {
 	var s stored
 	found := false
-	err := w.c.query(`SELECT observations, marks, digest, summary, seen, hashes, spilled FROM entities WHERE num = ?`, func(row []driver.Value) error {
+	err := w.c.prepareOnce(&w.selectEntity, `SELECT observations, marks, digest, summary, seen, hashes, spilled, kind, id FROM entities WHERE num = ?`)
+	if err != nil {
+		return s, err
+	}
+	err = w.selectEntity.query(func(row []driver.Value) error {
 		found = true
+		s.kind, s.id = integer(row[7]), text(row[8])
 		digest, _ := row[2].([]byte)
 		s.summary, _ = row[3].([]byte)
 		s.seen = []byte(text(row[4]))
@@ -166,6 +193,9 @@ func (a *attempt) foldAnew(old *stored, items []item) (f folded, ok bool, err er
 	var all []lifecycle.Observation
 	complete, lost := true, false
 	entity := items[0].obs.Entity
+	if err := a.w.flushRows(); err != nil {
+		return f, false, err
+	}
 	err = a.w.c.query(`SELECT observation_id, fingerprint, recorded_at, partition, offset FROM observed
 		WHERE num IN (SELECT value FROM json_each(?) UNION ALL SELECT num FROM more WHERE entity = ?)`, func(row []driver.Value) error {
 		id, at := text(row[0]), Position{int32(integer(row[3])), integer(row[4])}

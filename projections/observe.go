@@ -4,8 +4,10 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
@@ -47,13 +49,55 @@ func (a *attempt) observe(old *stored, run []item) (outcome, error) {
 	}
 	a.w.lastSeen++
 	old.add(a.w.lastSeen, hash)
-	err = a.w.c.exec(`INSERT INTO observed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.w.lastSeen,
-		it.num, it.obs.ID, form, nullTime(it.obs.Occurred), formatTime(it.obs.Recorded),
+	err = a.w.addRow(a.w.lastSeen, it.num, it.obs.ID, form, nullTime(it.obs.Occurred), formatTime(it.obs.Recorded),
 		int64(it.pos.Partition), it.pos.Offset, fingerprintNumber(it.obs.Fingerprint))
 	if err == nil && len(run) > 1 {
 		err = a.noteBodies(run, it.obs.Fingerprint, nil)
 	}
 	return outcomeAdded, err
+}
+
+// The table observed is written so many rows at a time: a statement costs more than a row.
+const (
+	observedColumns = 9
+	rowsAtOnce      = 16
+)
+
+// addRow notes a row of the table observed. It is in the file after flushRows.
+func (w *writer) addRow(values ...driver.Value) error {
+	w.pending = append(w.pending, values...)
+	if len(w.pending) < rowsAtOnce*observedColumns {
+		return nil
+	}
+	return w.flushRows()
+}
+
+// flushRows inserts the rows that were noted.
+func (w *writer) flushRows() error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	var err error
+	if w.insertRows == nil {
+		row := ", (?" + strings.Repeat(", ?", observedColumns-1) + ")"
+		err = errors.Join(w.c.prepareOnce(&w.insertRow, "INSERT INTO observed VALUES"+row[1:]),
+			w.c.prepareOnce(&w.insertRows, "INSERT INTO observed VALUES"+strings.Repeat(row, rowsAtOnce)[1:]))
+	}
+	if err == nil && len(w.pending) == rowsAtOnce*observedColumns {
+		err = w.insertRows.exec(w.pending...)
+		w.dropRows()
+		return err
+	}
+	for at := 0; err == nil && at < len(w.pending); at += observedColumns {
+		err = w.insertRow.exec(w.pending[at : at+observedColumns]...)
+	}
+	w.dropRows()
+	return err
+}
+
+func (w *writer) dropRows() {
+	clear(w.pending)
+	w.pending = w.pending[:0]
 }
 
 func hashOf(id string) uint32 {
@@ -91,7 +135,7 @@ func (w *writer) spill(num int64, s *stored) error {
 	return err
 }
 
-// find looks for the timeline row of an observation.
+// find looks for the timeline row of an observation. Rows that are not yet inserted are of other observations: a batch writes each once.
 func (w *writer) find(num int64, s *stored, id string, hash uint32) (d delivery, found bool, err error) {
 	var candidates []int64
 	for i := 0; i+4 <= len(s.hashes); i += 4 {

@@ -1,7 +1,10 @@
 package projections
 
-// chunk is how many entities pass through the stages of a batch at a time.
-const chunk = 128
+import "database/sql/driver"
+
+// chunk is how many entities pass through the stages of a batch at a time, beside how many chunks may be folded while
+// SQLite works on the next.
+const chunk, chunksBeside = 32, 12
 
 // work is one entity of a batch on its way: its timeline rows are written, then it is folded, then its row is written.
 type work struct {
@@ -11,20 +14,25 @@ type work struct {
 	joins    []*item
 	added    int64
 	f        folded
-	done     bool // f is there
+	done     bool           // f is there
+	row      []driver.Value // of f; see appendRow
 	err      error
 	panicked any
 	space    []byte // for the encoded summary; of an earlier entity
 }
 
+// maxSpace bounds what is kept of an entity that is large.
+const maxSpace = 16 << 10
+
 // reset empties w but for the space that it brings along.
 func (w *work) reset() {
-	space, joins := w.space, w.joins
-	if cap(w.f.encoded) > cap(space) {
+	space, joins, row := w.space, w.joins, w.row
+	if n := cap(w.f.encoded); n > cap(space) && n <= maxSpace {
 		space = w.f.encoded
 	}
 	clear(joins)
-	*w = work{space: space, joins: joins[:0]}
+	clear(row)
+	*w = work{space: space, joins: joins[:0], row: row[:0]}
 }
 
 // fold is pure but for w itself.
@@ -38,11 +46,14 @@ func (w *work) fold() {
 		w.f, w.err = foldOnto(&w.old, w.joins, w.space)
 		w.done = w.err == nil
 	}
+	if w.done {
+		w.row, w.err = appendRow(w.row, &w.items[0], &w.old, &w.f, w.old.observations+w.added, w.fresh)
+	}
 }
 
 // entities writes the rows of the batch's entities. Folding a chunk runs beside SQLite, which works on the next one.
 func (a *attempt) entities() (err error) {
-	folding, folded := make(chan []work, 1), make(chan []work, 1)
+	folding, folded := make(chan []work, chunksBeside+1), make(chan []work, chunksBeside+1)
 	go func() {
 		defer close(folded)
 		for c := range folding {
@@ -60,6 +71,9 @@ func (a *attempt) entities() (err error) {
 				err = a.finish(c)
 			}
 		}
+		if err == nil {
+			err = a.w.flushRows()
+		}
 	}()
 	for start := 0; start < len(a.items); {
 		c := a.chunk()
@@ -75,7 +89,7 @@ func (a *attempt) entities() (err error) {
 			start = end
 		}
 		folding <- c
-		if beside++; beside > 1 {
+		if beside++; beside > chunksBeside {
 			beside--
 			if err := a.finish(<-folded); err != nil {
 				return err
@@ -94,23 +108,25 @@ func (a *attempt) chunk() []work {
 	}
 	c := a.spare[last]
 	a.spare = a.spare[:last]
-	for i := range c {
-		c[i].reset()
-	}
-	return c[:0]
+	return c
 }
 
 // finish writes the rows of entities that are folded.
 func (a *attempt) finish(c []work) error {
-	defer func() { a.spare = append(a.spare, c) }()
+	defer func() {
+		for i := range c {
+			c[i].reset()
+		}
+		a.spare = append(a.spare, c[:0])
+	}()
 	for i := range c {
 		w := &c[i]
 		switch {
 		case w.panicked != nil:
 			w.err = a.isolate(w.items, w.panicked)
-		case w.done:
+		case w.done && w.err == nil:
 			a.delta = a.delta.Add(w.f.digest).Sub(w.old.digest)
-			w.err = a.w.store(&w.items[0], &w.old, &w.f, w.old.observations+w.added, w.fresh)
+			w.err = a.w.storeRow(&w.items[0], &w.old, &w.f, w.row, w.fresh)
 		}
 		if w.err != nil {
 			return w.err

@@ -17,6 +17,8 @@ import (
 type rowWriter struct {
 	family         lifecycle.Family
 	insert, update string
+	inserting      *stmt
+	updating       *stmt
 	args           []driver.Value
 }
 
@@ -33,41 +35,59 @@ func newRowWriter(f lifecycle.Family) *rowWriter {
 }
 
 // store writes the row of an entity, its wants and the anomalies of its state.
-func (w *writer) store(it *item, old *stored, f *folded, observations int64, fresh bool) error {
+func (w *writer) store(it *item, old *stored, f *folded, observations int64, fresh bool) (err error) {
+	r := it.kind.rows
+	if r.args, err = appendRow(r.args[:0], it, old, f, observations, fresh); err == nil {
+		err = w.storeRow(it, old, f, r.args, fresh)
+	}
+	clear(r.args)
+	return err
+}
+
+// storeRow is store with the row of appendRow.
+func (w *writer) storeRow(it *item, old *stored, f *folded, args []driver.Value, fresh bool) error {
 	r, s := it.kind.rows, &f.state
-	marks := int64(len(s.Anomalies) + len(s.Wants))
-	conflict, conflicting := int64(0), driver.Value(nil)
-	if s.Conflict {
-		words, err := json.Marshal(s.Conflicting)
-		if err != nil {
-			return err
-		}
-		conflict, conflicting = 1, string(words)
-	}
-	args := append(r.args[:0], observations, marks, encodeDigest(f.digest), null(string(s.Mode)), string(s.Status),
-		null(s.ProviderStatus), formatTime(s.CreatedAt), formatTime(s.UpdatedAt), conflict, conflicting, null(s.Current))
-	args = appendFamily(args, r.family, &s.Attributes)
-	at, length, err := objectPlace(f.encoded, s.Attributes.Object)
-	if err != nil {
-		return err
-	}
-	args = append(args, string(old.seen), old.hashes, old.spilled, at, length, f.encoded)
+	which, sql := &r.updating, r.update
 	if fresh {
-		args = append(args, it.kind.num, it.obs.Entity.ID, it.num)
-		err = w.c.exec(r.insert, args...)
-	} else {
-		args = append(args, it.num)
-		err = w.c.exec(r.update, args...)
+		which, sql = &r.inserting, r.insert
 	}
-	clear(args)
-	r.args = args
-	if err != nil || marks == 0 && old.marks == 0 {
+	err := w.c.prepareOnce(which, sql)
+	if err == nil {
+		err = (*which).exec(args...)
+	}
+	if err != nil || len(s.Anomalies)+len(s.Wants) == 0 && old.marks == 0 {
 		return err
 	}
 	if err := w.storeAnomalies(it.num, s.Anomalies); err != nil {
 		return err
 	}
 	return w.storeWants(it.num, s.Wants)
+}
+
+// appendRow appends the values of an entity's row, for the insert where it is fresh and for the update else. It is pure.
+func appendRow(args []driver.Value, it *item, old *stored, f *folded, observations int64, fresh bool) ([]driver.Value, error) {
+	s := &f.state
+	marks := int64(len(s.Anomalies) + len(s.Wants))
+	conflict, conflicting := int64(0), driver.Value(nil)
+	if s.Conflict {
+		words, err := json.Marshal(s.Conflicting)
+		if err != nil {
+			return args, err
+		}
+		conflict, conflicting = 1, string(words)
+	}
+	args = append(args, observations, marks, encodeDigest(f.digest), null(string(s.Mode)), string(s.Status),
+		null(s.ProviderStatus), formatTime(s.CreatedAt), formatTime(s.UpdatedAt), conflict, conflicting, null(s.Current))
+	args = appendFamily(args, it.kind.rows.family, &s.Attributes)
+	at, length, err := objectPlace(f.encoded, s.Attributes.Object)
+	if err != nil {
+		return args, err
+	}
+	args = append(args, string(old.seen), old.hashes, old.spilled, at, length, f.encoded)
+	if fresh {
+		args = append(args, it.kind.num, it.obs.Entity.ID)
+	}
+	return append(args, it.num), nil
 }
 
 // appendFamily appends the values of familyColumns.

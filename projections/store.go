@@ -37,7 +37,9 @@ type Store struct {
 	file string        // the id of the last file that was written
 	// spans are the contiguity of partitions, as committed.
 	spans    map[int32]*span
-	failed   error     // the last transaction's error, nil once one succeeds
+	failed   error  // the last transaction's error, nil once one succeeds
+	items    []item // the memory of the last batch
+	works    [][]work
 	lastGood time.Time // when the last transaction succeeded; only spares Ready its probe
 }
 

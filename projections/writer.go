@@ -6,12 +6,17 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"strconv"
 	"strings"
 
 	"github.com/hookfold/hookfold/pkg/lifecycle"
 )
+
+// pageSize is that of a new file. A row of an entity is some 1.5 KiB, and entities are written in no order of their rows: a page is read and
+// written for each, so a small one costs less than what fits worse into it.
+const pageSize = 2048
 
 // maxCached bounds each of the writer's maps of row numbers; a full map is emptied.
 const maxCached = 1 << 18
@@ -20,15 +25,20 @@ const maxCached = 1 << 18
 // back, so they may be remembered although other processes write; a writer whose transaction was rolled back is thrown
 // away, since it may remember numbers that were never committed.
 type writer struct {
-	c       *conn
-	file    fs.FileInfo // which file that is
-	version int64       // data_version when last was read
-	last    int64       // greatest entity number
+	c        *conn
+	file     fs.FileInfo // which file that is
+	walPages int64       // how many pages the write-ahead log may hold
+	version  int64       // data_version when last was read
+	last     int64       // greatest entity number
 	// lastSeen is the greatest number of a timeline row.
 	lastSeen int64
 	kinds    map[kindKey]*kind
 	forms    map[formKey]int64
-	nums     map[numKey]int64
+	nums     map[numKey]int64 // may be mistaken: whoever loads an entity by it looks whether it is the one
+	seed     maphash.Seed
+	pending  []driver.Value // rows of the table observed that are not yet inserted
+
+	insertRow, insertRows, selectEntity, selectNum *stmt // those that run for every entity
 }
 
 type kindKey struct{ connection, kind, provider string }
@@ -51,9 +61,11 @@ type formKey struct {
 	unsigned bool
 }
 
-type numKey struct {
-	kind int64
-	id   string
+// numKey stands for an entity. It is a hash only: of some hundred thousand texts each would cost the garbage collector a look.
+type numKey uint64
+
+func (w *writer) numKey(it *item) numKey {
+	return numKey(maphash.String(w.seed, it.obs.Entity.ID) ^ uint64(it.kind.num)*0x9e3779b97f4a7c15)
 }
 
 // openWriter opens the file, creates the schema where there is none, and checks versions.
@@ -68,6 +80,7 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 	w := &writer{
 		c: raw, version: -1,
 		kinds: make(map[kindKey]*kind), forms: make(map[formKey]int64), nums: make(map[numKey]int64),
+		seed: maphash.MakeSeed(),
 	}
 	if err := w.setUp(c); err != nil {
 		err = errors.Join(err, w.close())
@@ -89,7 +102,7 @@ func openWriter(ctx context.Context, c *Config) (*writer, error) {
 func (w *writer) setUp(c *Config) error {
 	for _, sql := range []string{
 		fmt.Sprintf("PRAGMA busy_timeout = %d", c.BusyTimeout.Milliseconds()),
-		"PRAGMA page_size = 4096", // counts for a new file only
+		fmt.Sprintf("PRAGMA page_size = %d", pageSize), // counts for a new file only
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
 		fmt.Sprintf("PRAGMA cache_size = -%d", c.CacheBytes>>10),
@@ -101,6 +114,11 @@ func (w *writer) setUp(c *Config) error {
 			return err
 		}
 	}
+	size, _, err := w.c.integer("PRAGMA page_size")
+	if err != nil {
+		return err
+	}
+	w.walPages = walBytes / max(size, 1)
 	return w.transaction(func() error {
 		_, there, err := w.c.integer(`SELECT 1 FROM sqlite_schema WHERE name = 'meta'`)
 		if err != nil {
@@ -190,6 +208,7 @@ func (w *writer) sync() error {
 // forget drops what is remembered of the file, after a transaction that was rolled back.
 func (w *writer) forget() {
 	w.version = -1
+	w.dropRows()
 	clear(w.kinds)
 	clear(w.forms)
 	clear(w.nums)

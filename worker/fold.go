@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -12,75 +11,45 @@ import (
 	"github.com/hookfold/hookfold/projections"
 )
 
-const (
-	// decoders is how many goroutines decode. SQLite keeps about one processor busy, decoding less than one.
-	decoders = 2
-	// burst is how many records a decoder hands to the store at once; waiting is how many may wait for a decoder.
-	burst, waiting = 256, 1024
-)
+// decoders is how many messages are decoded at once. SQLite keeps about one processor busy, decoding less than one; the
+// other handlers wait for their turn or for their transaction.
+const decoders = 2
 
-// errStopped fails records that come when the worker has stopped.
-var errStopped = notCommitted{errors.New("worker: stopped; the record is read again at the next start")}
+// usualRecords is room for the facts of a message while the worker catches up; the log may have gaps between its records.
+const usualRecords = 256
 
-// job is one record on its way. Its handler is one of thousands that wait, so it should do nothing that needs a large stack:
-// a few decoders do that for all.
+// handle folds the records of one message, and returns when they are committed. An error makes the subscriber deliver them
+// again after a back-off. A worker that is told to stop still finishes what it has begun; what it has not, the next one reads
+// again.
 //
-//	handlers ─▶ jobs ─▶ decoders ─a burst at a time─▶ Store.CommitAll ─▶ handlers
-type job struct {
-	message *message.Message
-	at      kafka.Position
-	done    sync.WaitGroup
-	err     error
-}
-
-// decode takes what is there, hands it to the store, and does not wait for it. It ends when the worker has stopped and
-// nothing is left.
-func (w *Worker) decode() {
-	for {
-		var first *job
-		select {
-		case first = <-w.jobs:
-		case <-w.stopped:
-			select {
-			case first = <-w.jobs:
-			default:
-				return
-			}
-		}
-		jobs := append(make([]*job, 0, 1+len(w.jobs)), first)
-		for more := true; more && len(jobs) < burst; {
-			select {
-			case j := <-w.jobs:
-				jobs = append(jobs, j)
-			default:
-				more = false
-			}
-		}
-		facts := make([]projections.Fact, len(jobs))
-		for i, j := range jobs {
-			facts[i] = w.decoder.Decode(j.message)
-			facts[i].Partition, facts[i].Offset, facts[i].Prev = j.at.Partition, j.at.Offset, j.at.Prev
-		}
-		go w.commit(jobs, facts)
+//	router ─a message of many records─▶ handlers ─▶ decode ─▶ Store.CommitAll, which joins them to transactions ─▶ acknowledged
+func (w *Worker) handle(m *message.Message) error {
+	at, ok := kafka.PositionOf(m)
+	if !ok {
+		return errors.New("worker: a message without a position in the log: the subscriber is not pkg/kafka's")
 	}
-}
-
-// commit waits for a burst and tells its handlers. A worker that is told to stop still finishes what it has begun; what it
-// has not, the next one reads again.
-func (w *Worker) commit(jobs []*job, facts []projections.Fact) {
-	err := w.store.CommitAll(context.Background(), facts)
-	if err != nil {
-		w.log.Error("records could not be committed and are tried again", "records", len(jobs),
+	w.turns <- struct{}{}
+	facts := w.decode(m, at)
+	<-w.turns
+	if err := w.store.CommitAll(context.Background(), facts); err != nil {
+		w.log.Error("records could not be committed and are tried again", "records", len(facts),
 			"partition", facts[0].Partition, "offset", facts[0].Offset, "error", err)
-	} else {
-		w.count(facts)
+		return notCommitted{err}
 	}
-	for _, j := range jobs {
-		if err != nil {
-			j.err = notCommitted{err}
-		}
-		j.done.Done()
+	w.count(facts)
+	return nil
+}
+
+// decode makes facts of a message's records; together they cover its position.
+func (w *Worker) decode(m *message.Message, at kafka.Position) []projections.Fact {
+	facts := make([]projections.Fact, 0, min(at.Offset-at.Prev+1, usualRecords))
+	next := at.Prev
+	for r := range kafka.RecordsOf(m) {
+		f := w.decoder.DecodeRecord(&r)
+		f.Prev, next = next, r.Offset+1
+		facts = append(facts, f)
 	}
+	return facts
 }
 
 func (w *Worker) count(facts []projections.Fact) {
@@ -96,14 +65,13 @@ func (w *Worker) count(facts []projections.Fact) {
 	w.folded.Add(float64(len(facts) - parked))
 }
 
-// notCommitted is the error of each record of a burst that failed, which has been logged once.
+// notCommitted is the error of a message whose records could not be committed, which has been logged.
 type notCommitted struct{ error }
 
 func (e notCommitted) Unwrap() error { return e.error }
 
 // routerLog leaves out what the router says of each message. Trace is of a level below all that a log can be set to, and
-// making it ready to be thrown away is not free. An error that was logged for a whole burst is not said again for each of its
-// records: where the disk is full, that would be thousands of lines a second.
+// making it ready to be thrown away is not free. An error that was logged with its records is not said again.
 type routerLog struct{ watermill.LoggerAdapter }
 
 func (l routerLog) Trace(string, watermill.LogFields) {}

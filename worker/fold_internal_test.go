@@ -16,7 +16,7 @@ func TestRouterDoesNotRepeatWhatWasLogged(t *testing.T) {
 	var out bytes.Buffer
 	log := routerLog{watermill.NewSlogLogger(slog.New(slog.NewTextHandler(&out, nil)))}
 	log.With(nil).Error("a handler failed", fmt.Errorf("folding: %w", notCommitted{errors.New("the disk is full")}), nil)
-	log.Error("a handler failed", errStopped, nil)
+	log.Error("a handler failed", notCommitted{errors.New("the store is closed")}, nil)
 	require.Empty(t, out.String())
 	log.Error("a handler failed", errors.New("a message without a position"), nil)
 	require.Contains(t, out.String(), "a message without a position")

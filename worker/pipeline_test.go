@@ -29,6 +29,7 @@ type circumstances struct {
 	name       string
 	partitions int32
 	window     int
+	carry      int // records of a message
 	batch      int
 	workers    int
 	// restart stops the worker after so many commits and starts another; 0 is never.
@@ -43,13 +44,13 @@ func TestTheSameHistoryThroughOtherCircumstances(t *testing.T) {
 	events := fixtures(t)
 	var want string
 	for _, c := range []circumstances{
-		{"plain", 1, 1000, 1000, 1, 0, 1},
-		{"one by one", 1, 1, 1, 1, 0, 2},
-		{"eight partitions", 8, 100, 1000, 1, 0, 3},
-		{"three workers on one file", 8, 100, 50, 3, 0, 4},
-		{"a restart after every commit", 4, 16, 16, 1, 1, 5},
-		{"a restart after every third commit, small batches", 2, 8, 4, 1, 3, 6},
-		{"another order", 1, 1000, 1000, 1, 0, 7},
+		{"plain", 1, 1000, 1, 1000, 1, 0, 1},
+		{"one by one", 1, 1, 1, 1, 1, 0, 2},
+		{"eight partitions", 8, 4, 256, 1000, 1, 0, 3},
+		{"three workers on one file", 8, 10, 10, 50, 3, 0, 4},
+		{"a restart after every commit", 4, 16, 1, 16, 1, 1, 5},
+		{"a restart after every third commit, small batches", 2, 2, 7, 4, 1, 3, 6},
+		{"another order", 1, 3, 100, 1000, 1, 0, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, c.partitions)
@@ -72,8 +73,8 @@ func TestStoreFromZero(t *testing.T) {
 	w := newWorld(t, 3)
 	w.publish(shuffled(fixtures(t), 1))
 	first, second := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
-	w.fold(first, circumstances{partitions: 3, window: 7, batch: 5, workers: 1})
-	w.fold(second, circumstances{partitions: 3, window: 1000, batch: 1000, workers: 1})
+	w.fold(first, circumstances{partitions: 3, window: 7, carry: 3, batch: 5, workers: 1})
+	w.fold(second, circumstances{partitions: 3, window: 1000, carry: 1, batch: 1000, workers: 1})
 	require.Equal(t, dump(t, first, false), dump(t, second, false))
 }
 
@@ -201,7 +202,7 @@ func (w *world) start(ctx context.Context, path string, c circumstances, commits
 	})
 	require.NoError(w.t, err)
 	sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{
-		Config: kafka.Config{Brokers: w.brokers}, Group: "fold-" + w.t.Name(), Marshaler: worker.Marshaler(), Window: c.window,
+		Config: kafka.Config{Brokers: w.brokers}, Group: "fold-" + w.t.Name(), Marshaler: worker.Marshaler(), Window: c.window, Batch: c.carry,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)
 		},

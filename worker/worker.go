@@ -58,8 +58,7 @@ type Worker struct {
 	topic      string
 	router     *message.Router
 	log        *slog.Logger
-	jobs       chan *job
-	stopped    chan struct{}
+	turns      chan struct{} // held by those who decode
 
 	folded, parked prometheus.Counter
 }
@@ -70,7 +69,7 @@ func New(c Config) (*Worker, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.jobs, w.stopped = make(chan *job, waiting), make(chan struct{})
+	w.turns = make(chan struct{}, decoders)
 	records := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hookfold_worker_records_total",
 		Help: "Records that were committed to the store, by outcome: folded or parked. A record that is read again counts again.",
@@ -94,10 +93,6 @@ func New(c Config) (*Worker, error) {
 // Run folds until the context ends: then it takes no more records, lets the transactions under way commit, and returns
 // nil. Another error means that the worker could not begin or could not stop in time.
 func (w *Worker) Run(ctx context.Context) error {
-	for range decoders {
-		go w.decode()
-	}
-	defer close(w.stopped) // no handler is left then, but for those that did not end in time
 	if err := w.router.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -113,21 +108,4 @@ func (w *Worker) Ready(ctx context.Context) error {
 		return fmt.Errorf("no partitions of topic %s are assigned to this worker", w.topic)
 	}
 	return w.store.Ready(ctx)
-}
-
-// handle folds one record. An error makes the subscriber deliver it again after a back-off.
-func (w *Worker) handle(m *message.Message) error {
-	at, ok := kafka.PositionOf(m)
-	if !ok {
-		return errors.New("worker: a message without a position in the log: the subscriber is not pkg/kafka's")
-	}
-	j := &job{message: m, at: at}
-	j.done.Add(1)
-	select {
-	case w.jobs <- j:
-	case <-w.stopped:
-		return errStopped
-	}
-	j.done.Wait()
-	return j.err
 }

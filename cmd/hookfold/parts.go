@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -38,15 +39,27 @@ const (
 	subscriberClose = time.Second
 )
 
-// What a worker holds in memory. The window is how many records of one partition are in flight at once: it bounds the size
-// of a transaction while catching up, and how much is read again after a crash. Each costs some kilobytes until its
-// transaction is through; larger transactions have not been seen to cost less for a record.
+// What a worker holds in memory. A message is up to batch records of one partition; window messages of each are in flight at
+// once. That bounds the size of a transaction while catching up, and how much is read again after a crash.
 const (
-	window     = 700
-	aheadCount = 4 * window // records read ahead, of all partitions
+	window     = 4
+	batch      = 256
+	aheadCount = 12_000 // records read ahead, of all partitions
 	aheadBytes = 8 << 20
 	cacheBytes = 32 << 20 // of SQLite's pages
 )
+
+// workerMemory is what a process that is a worker only lets Go take; SQLite and the program come on top.
+const workerMemory = 110 << 20
+
+// collectWithin lets garbage lie for longer than Go does by itself, up to so much memory: what an event leaves is much beside
+// what a worker keeps. The environment's GOGC and GOMEMLIMIT have precedence.
+func collectWithin(memory int64) {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(300)
+		debug.SetMemoryLimit(memory)
+	}
+}
 
 // kafkaConfig is how the configuration reaches Kafka.
 func kafkaConfig(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (kafka.Config, error) {
@@ -231,7 +244,7 @@ func (p *process) addWorker(ctx context.Context, kc kafka.Config) (*worker.Worke
 	}
 	p.closeLater("store", store.Close)
 	subscriber, err := kafka.NewSubscriber(kafka.SubscriberConfig{
-		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window,
+		Config: kc, Group: c.Group, Marshaler: worker.Marshaler(), Window: window, Batch: batch,
 		MaxRecords: aheadCount, MaxBytes: aheadBytes, CloseTimeout: subscriberClose, SessionTimeout: c.SessionTimeout,
 		StartOffsets: func(ctx context.Context, _ string, partitions []int32) (map[int32]int64, error) {
 			return store.Resume(ctx, partitions)

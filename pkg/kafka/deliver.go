@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"strconv"
+
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
@@ -15,15 +17,11 @@ func Undecodable(rec Record, err error) *message.Message {
 	return msg
 }
 
-// prepare makes the message of an entry's next delivery.
+// prepare makes the message of an entry's next delivery; false where the entry is passed over.
 func (s *subscription) prepare(e *entry) (ok bool) {
-	rec := fromClient(e.rec)
-	msg, err := s.cfg.Marshaler.Unmarshal(rec)
-	if err != nil {
-		s.meters.undecodable.Add(1)
-		if msg = s.cfg.OnUndecodable(rec, err); msg == nil {
-			return false
-		}
+	msg := s.message(e)
+	if msg == nil {
+		return false
 	}
 	c := &messageContext{parent: s.ctx, e: e}
 	if s.tracer != nil {
@@ -32,4 +30,18 @@ func (s *subscription) prepare(e *entry) (ok bool) {
 	e.msg, e.messageContext = msg, c
 	msg.SetContext(c)
 	return true
+}
+
+func (s *subscription) message(e *entry) *message.Message {
+	if s.cfg.Batch > 1 {
+		r := e.first()
+		return message.NewMessage(r.Topic+"/"+strconv.Itoa(int(r.Partition))+"/"+strconv.FormatInt(r.Offset, 10), nil)
+	}
+	rec := fromClient(e.first())
+	msg, err := s.cfg.Marshaler.Unmarshal(rec)
+	if err != nil {
+		s.meters.undecodable.Add(1)
+		msg = s.cfg.OnUndecodable(rec, err)
+	}
+	return msg
 }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Position is where a consumed message stands in the log.
+// Position is where a consumed message stands in the log. That of a message of several records is of all of them: Offset is the last one's.
 //
 // The intervals [Prev, Offset] of one assignment tile the partition without gap or overlap, also where offsets are missing (compaction,
 // transactions). A consumer that keeps its own offsets can therefore merge the intervals of what it has stored: the
@@ -30,13 +31,30 @@ func PositionOf(msg *message.Message) (Position, bool) {
 	if !ok {
 		return Position{}, false
 	}
-	return Position{Topic: e.rec.Topic, Partition: e.rec.Partition, Offset: e.rec.Offset, Prev: e.prev}, true
+	last := e.last()
+	return Position{Topic: last.Topic, Partition: last.Partition, Offset: last.Offset, Prev: e.prev}, true
 }
 
-// entry is one record between its first delivery and its acknowledgement. A redelivery is a new message, and so a new context, of the same
-// record, but the same entry in its partition's lists.
+// RecordsOf gives the records of a message that a [Subscriber] of this package delivered, in order of offset, from the message's context:
+// one, unless [SubscriberConfig.Batch] asks for more. Their bytes are the message's and must not be changed. There are none for other messages.
+func RecordsOf(msg *message.Message) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		e, ok := msg.Context().Value(positionKey{}).(*entry)
+		if !ok {
+			return
+		}
+		for _, r := range e.recs {
+			if !yield(fromClient(r)) {
+				return
+			}
+		}
+	}
+}
+
+// entry is what one message carries, one record or several of one partition, between its first delivery and its acknowledgement. A redelivery
+// is a new message, and so a new context, of the same records, but the same entry in its partition's lists.
 type entry struct {
-	rec      *kgo.Record
+	recs     []*kgo.Record
 	msg      *message.Message
 	prev     int64
 	attempts int
@@ -45,6 +63,9 @@ type entry struct {
 	order, live links // membership in a partition's two lists
 	*messageContext
 }
+
+func (e *entry) first() *kgo.Record { return e.recs[0] }
+func (e *entry) last() *kgo.Record  { return e.recs[len(e.recs)-1] }
 
 // messageContext is the context of one delivery: done when the message is acknowledged either way, or the subscription ends.
 // It allocates a channel only for a handler that asks for one.

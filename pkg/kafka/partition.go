@@ -126,23 +126,29 @@ func recordSize(r *kgo.Record) int64 {
 	return int64(n)
 }
 
-// take removes the next record from the queue.
-func (p *partition) take() *kgo.Record {
+// take removes the records of the next message from the queue: as many as lie there, up to a batch and to the partition's share of the
+// bytes, which bounds what is in flight too. None is nil.
+func (p *partition) take() []*kgo.Record {
 	p.qmu.Lock()
-	if len(p.queue) == 0 {
+	most, size, n := p.s.shareBytes(), int64(0), 0
+	for n < min(len(p.queue), p.s.cfg.Batch) && size < most {
+		size += recordSize(p.queue[n])
+		n++
+	}
+	if n == 0 {
 		p.qmu.Unlock()
 		return nil
 	}
-	r := p.queue[0]
-	p.queue[0] = nil
-	p.queue = p.queue[1:]
-	p.bytes -= recordSize(r)
+	recs := slices.Clone(p.queue[:n])
+	clear(p.queue[:n])
+	p.queue = p.queue[n:]
+	p.bytes -= size
 	low := len(p.queue) <= p.s.shareRecords()/2 && p.bytes <= p.s.shareBytes()/2
 	p.qmu.Unlock()
 	if low {
 		p.s.hungry(p)
 	}
-	return r
+	return recs
 }
 
 func (p *partition) run() {
@@ -245,17 +251,17 @@ func (p *partition) pick() (e *entry, again bool) {
 		return nil, false
 	}
 	for {
-		rec := p.take()
-		if rec == nil {
+		recs := p.take()
+		if recs == nil {
 			return nil, false
 		}
-		e = &entry{rec: rec, prev: min(p.next, rec.Offset)}
+		e = &entry{recs: recs, prev: min(p.next, recs[0].Offset)}
 		if p.s.prepare(e) {
 			return e, false
 		}
 		// Passed over: the next delivery's interval covers it.
 		if p.order.n == 0 {
-			p.passed = rec.Offset + 1
+			p.passed = e.last().Offset + 1
 			p.publishPrefix()
 		}
 	}
@@ -267,8 +273,8 @@ func (p *partition) sent(e *entry, again bool) {
 		return
 	}
 	p.order.push(e)
-	p.next = e.rec.Offset + 1
-	p.lastEpoch = e.rec.LeaderEpoch
+	p.next = e.last().Offset + 1
+	p.lastEpoch = e.last().LeaderEpoch
 	if p.order.n == 1 {
 		p.publishPrefix()
 	}
@@ -347,9 +353,9 @@ func (p *partition) delay(e *entry) {
 
 func (p *partition) publishPrefix() {
 	if e := p.order.head; e != nil {
-		p.epoch.Store(e.rec.LeaderEpoch)
-		p.prefix.Store(e.rec.Offset)
-		p.oldest.Store(e.rec.Timestamp.UnixMilli())
+		p.epoch.Store(e.first().LeaderEpoch)
+		p.prefix.Store(e.first().Offset)
+		p.oldest.Store(e.first().Timestamp.UnixMilli())
 		return
 	}
 	p.epoch.Store(p.lastEpoch)

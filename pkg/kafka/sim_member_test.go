@@ -45,6 +45,7 @@ func (w *world) join() {
 		Group:             group,
 		Marshaler:         marshaler,
 		Window:            w.plan.window,
+		Batch:             w.plan.batch,
 		NackBackoff:       kafka.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second},
 		SessionTimeout:    10 * time.Second,
 		RebalanceTimeout:  15 * time.Second,
@@ -119,15 +120,34 @@ func (m *member) read(messages <-chan *message.Message) {
 		if !open {
 			return
 		}
-		m.w.history.note(handed, m.id, msg.UUID)
-		m.w.busy.Go(func() { m.handle(msg) })
+		records := recordsOf(msg)
+		m.note(handed, records)
+		m.w.busy.Go(func() { m.handle(msg, records) })
 	}
 }
 
-func (m *member) handle(msg *message.Message) {
+// recordsOf are the UUIDs of a message's records.
+func recordsOf(msg *message.Message) (uuids []string) {
+	for r := range kafka.RecordsOf(msg) {
+		for _, h := range r.Headers {
+			if h.Key == kafka.UUIDHeader {
+				uuids = append(uuids, string(h.Value))
+			}
+		}
+	}
+	return uuids
+}
+
+func (m *member) note(d deed, records []string) {
+	for _, r := range records {
+		m.w.history.note(d, m.id, r)
+	}
+}
+
+func (m *member) handle(msg *message.Message, records []string) {
 	m.w.mu.Lock()
-	m.w.attempts[msg.UUID]++
-	o := m.w.plan.outcome(msg.UUID, m.w.attempts[msg.UUID])
+	m.w.attempts[records[0]]++
+	o := m.w.plan.outcome(records[0], m.w.attempts[records[0]])
 	m.w.mu.Unlock()
 	if m.w.calm.Load() {
 		o = outcome{end: acked}
@@ -144,11 +164,11 @@ func (m *member) handle(msg *message.Message) {
 	}
 	select {
 	case <-m.dead:
-		m.w.history.note(dropped, m.id, msg.UUID)
+		m.note(dropped, records)
 		return
 	default:
 	}
-	m.w.history.note(o.end, m.id, msg.UUID)
+	m.note(o.end, records)
 	if o.end == acked {
 		msg.Ack()
 	} else {

@@ -18,6 +18,7 @@ type plan struct {
 	partitions int
 	members    int // at the beginning
 	window     int
+	batch      int
 	nextGen    bool // KIP-848
 	static     bool // members with instance ids
 	latency    time.Duration
@@ -63,13 +64,14 @@ func makePlan(seed uint64, kinds []*trouble) plan {
 			seed:    r.Uint64(),
 		})
 	}
+	p.batch = []int{1, 1, 2, 30}[r.IntN(4)]
 	return p
 }
 
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d brokers, %d partitions, window %d, %d members at first (next-gen %v, static %v), latency %v, handlers %+v\n",
-		p.brokers, p.partitions, p.window, p.members, p.nextGen, p.static, p.latency, p.temper)
+	fmt.Fprintf(&b, "%d brokers, %d partitions, window %d, batch %d, %d members at first (next-gen %v, static %v), latency %v, handlers %+v\n",
+		p.brokers, p.partitions, p.window, p.batch, p.members, p.nextGen, p.static, p.latency, p.temper)
 	var at time.Duration
 	for _, s := range p.steps {
 		at += s.after

@@ -87,7 +87,7 @@ func playHistory(t *testing.T, p plan, stuck *atomic.Int64) {
 		w = newWorld(t, p)
 		log = w.play()
 	})
-	broken := append(w.broken, judge(log, p.window, w.history.events)...)
+	broken := append(w.broken, judge(log, p.window*p.batch, w.history.events)...)
 	if w.stuck {
 		stuck.Add(1)
 		broken = slices.DeleteFunc(broken, func(b string) bool { return strings.HasSuffix(b, notAcked) })

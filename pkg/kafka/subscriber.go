@@ -38,7 +38,11 @@ type SubscriberConfig struct {
 	OnUndecodable func(Record, error) *message.Message
 	// Window is how many messages of one partition may be unacknowledged at once. Default 1: strictly in order.
 	Window int
-	// MaxRecords and MaxBytes bound what one subscription has fetched and not yet handed out; each partition has an equal share, and one
+	// Batch is how many records of one partition a message carries at most. Default 1. With more, Marshaler and OnUndecodable are not
+	// asked: a message has neither payload nor metadata, [RecordsOf] gives its records, all that lay ready when it was made, and its
+	// acknowledgement is theirs, either way. Nothing waits for a batch to fill. A batch ends where it has reached the partition's share of
+	// MaxBytes.
+	Batch int
 	// MaxRecords and MaxBytes bound what one subscription has fetched and not yet handed out: each partition has an equal share, which one
 	// poll may exceed by as much again. Beside it the client holds one fetch, of half of MaxBytes, for each broker. Defaults 20,000 records and
 	// 32 MiB.
@@ -83,6 +87,9 @@ func (c SubscriberConfig) withDefaults() SubscriberConfig {
 	if c.Window == 0 {
 		c.Window = 1
 	}
+	if c.Batch == 0 {
+		c.Batch = 1
+	}
 	if c.MaxRecords == 0 {
 		c.MaxRecords = 20_000
 	}
@@ -123,6 +130,8 @@ func (c SubscriberConfig) validate() error {
 	switch {
 	case c.Window < 1:
 		return fmt.Errorf("kafka: Window %d must be at least 1", c.Window)
+	case c.Batch < 1:
+		return fmt.Errorf("kafka: Batch %d must be at least 1", c.Batch)
 	case c.MaxRecords < 1 || c.MaxBytes < 1:
 		return errors.New("kafka: MaxRecords and MaxBytes must be positive")
 	case c.From != Earliest && c.From != Latest:

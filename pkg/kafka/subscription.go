@@ -208,7 +208,7 @@ func (s *subscription) dispatch(f kgo.FetchTopicPartition) {
 
 // patience is how long polling waits for a partition whose queue is full. What is fetched meanwhile stays with the client; pausing a
 // partition throws it away, so that is for handlers that are slower than this.
-const patience = 50 * time.Millisecond
+const patience = 250 * time.Millisecond
 
 // full gives the partitions that have their share queued and are still fetched.
 func (s *subscription) full() []*partition {

@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // spanned takes values, the span among them, from the record's context, and everything else from the subscription's.
@@ -19,14 +21,21 @@ func (c spanned) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// trace opens a span for one delivery; it ends with the acknowledgement, as an error when that is a nack.
+// trace opens a span for each record of a delivery; it ends with the acknowledgement, as an error when that is a nack. The context of several
+// records has the first one's.
 func (s *subscription) trace(e *entry, c *messageContext) {
-	ctx, span := s.tracer.WithProcessSpan(e.rec)
-	c.parent = spanned{Context: s.ctx, values: ctx}
+	spans := make([]trace.Span, len(e.recs))
+	for i, r := range slices.Backward(e.recs) {
+		var ctx context.Context
+		ctx, spans[i] = s.tracer.WithProcessSpan(r)
+		c.parent = spanned{Context: s.ctx, values: ctx}
+	}
 	c.span = func(acked bool) {
-		if !acked {
-			span.SetStatus(codes.Error, "not acknowledged")
+		for _, span := range spans {
+			if !acked {
+				span.SetStatus(codes.Error, "not acknowledged")
+			}
+			span.End()
 		}
-		span.End()
 	}
 }
