@@ -3,7 +3,6 @@ package projections
 import (
 	"bytes"
 	"context"
-	"database/sql/driver"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -115,9 +114,6 @@ type bulk struct {
 	total   int64
 	folded  func(int64)
 
-	insertRows string         // rowsInserted at once
-	waiting    []driver.Value // rows of observed that are not yet inserted
-
 	partial      *stored // of an entity in parts
 	partialNum   int64
 	observations int64
@@ -131,8 +127,7 @@ func (b *Builder) openFile() (_ *bulk, err error) {
 		if err != nil {
 			return nil, err
 		}
-		insertRows := insertRow + strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?)`, rowsInserted-1)
-		w := &bulk{folded: b.c.Folded, insertRows: insertRows, writer: &writer{
+		w := &bulk{folded: b.c.Folded, writer: &writer{
 			c: c, version: -1,
 			kinds: make(map[kindKey]*kind), forms: make(map[formKey]int64), nums: make(map[numKey]int64),
 		}}
@@ -247,7 +242,7 @@ func (w *bulk) portion(p *portion) error {
 			return err
 		}
 	}
-	if err := w.insertWaiting(); err != nil || w.rows < rowsPerCommit || p.carry != nil {
+	if err := w.flushRows(); err != nil || w.rows < rowsPerCommit || p.carry != nil {
 		return err
 	}
 	return w.commit()
@@ -336,32 +331,8 @@ func (w *bulk) observed(num int64, old *stored, r *timelineRow, l *lifecycle.Lif
 	}
 	w.lastSeen++
 	old.add(w.lastSeen, hashOf(r.o.ID))
-	w.waiting = append(w.waiting, w.lastSeen, num, r.o.ID, form,
+	return w.addRow(w.lastSeen, num, r.o.ID, form,
 		null(r.occurred), r.recorded, int64(r.at.Partition), r.at.Offset, int64(binary.BigEndian.Uint64(r.o.Fingerprint[:])))
-	if len(w.waiting) < observedColumns*rowsInserted {
-		return nil
-	}
-	err = w.c.exec(w.insertRows, w.waiting...)
-	w.waiting = w.waiting[:0]
-	return err
-}
-
-// Rows of observed are inserted many at a time, since each statement costs more than a row.
-const (
-	observedColumns = 9
-	rowsInserted    = 16
-	insertRow       = `INSERT INTO observed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
-)
-
-// insertWaiting inserts the rows of a portion that are left, and too few to be inserted at once. They are parts of the portion.
-func (w *bulk) insertWaiting() error {
-	for rest := w.waiting; len(rest) > 0; rest = rest[observedColumns:] {
-		if err := w.c.exec(insertRow, rest[:observedColumns]...); err != nil {
-			return err
-		}
-	}
-	w.waiting = w.waiting[:0]
-	return nil
 }
 
 // finish writes offsets and makes the file what a Store leaves behind.
