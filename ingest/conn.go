@@ -95,20 +95,25 @@ func (c *conn) converse() {
 	}
 }
 
-// rest sets the deadlines for the wait for a request and for its answer, where those that are set do not do.
+// rest sets the deadline for the wait for a request, where the one that is set does not do.
 func (c *conn) rest(now time.Time, wait time.Duration) error {
 	c.begun = false
 	if c.timed || c.readUntil.Sub(now) < wait-wait/10 {
 		c.timed, c.readUntil = false, now.Add(wait)
-		if err := c.SetReadDeadline(c.readUntil); err != nil {
-			return err
-		}
-	}
-	if c.writeUntil.Sub(now) < writeTimeout {
-		c.writeUntil = now.Add(2 * writeTimeout)
-		return c.SetWriteDeadline(c.writeUntil)
+		return c.SetReadDeadline(c.readUntil)
 	}
 	return nil
+}
+
+// Write gives a sender who does not read writeTimeout at least.
+func (c *conn) Write(p []byte) (int, error) {
+	if now := time.Now(); c.writeUntil.Sub(now) < writeTimeout {
+		c.writeUntil = now.Add(2 * writeTimeout)
+		if err := c.SetWriteDeadline(c.writeUntil); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 var errHeadTooLarge = errors.New("the head of the request is too large")
@@ -267,7 +272,7 @@ func (c *conn) write(a *answer, headOnly, more bool) bool {
 		b = append(b, '\n')
 	}
 	c.out = b
-	if _, err := c.Conn.Write(b); err != nil {
+	if _, err := c.Write(b); err != nil {
 		c.server.handler.gone(err)
 		return false
 	}

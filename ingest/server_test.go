@@ -266,6 +266,36 @@ func TestASlowSenderOfManyDeliveries(t *testing.T) {
 	})
 }
 
+// TestASenderThatComesAgainLater is one whose connection has rested for longer than an answer may take.
+func TestASenderThatComesAgainLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln, _ := serve(t, &recorder{}, nil)
+		conn := dial(t, ln)
+		statuses := send(conn, delivery("1"))
+		require.Equal(t, 200, <-statuses)
+		for range 5 {
+			time.Sleep(100 * time.Second) // virtual
+			_, err := io.WriteString(conn, delivery("2"))
+			require.NoError(t, err)
+			require.Equal(t, 200, <-statuses)
+		}
+	})
+}
+
+func TestASenderThatDoesNotReadIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &recorder{}
+		ln, _ := serve(t, log, nil)
+		conn := dial(t, ln) // what is written to it waits until somebody reads
+		_, err := io.WriteString(conn, delivery("1"))
+		require.NoError(t, err)
+		time.Sleep(time.Minute + time.Second) // virtual
+		_, err = conn.Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
+		require.Len(t, log.messages, 1)
+	})
+}
+
 func TestAPanicEndsOnlyItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &recorder{publish: func(m *message.Message) error {
