@@ -5,7 +5,8 @@
 //
 // A record is acknowledged only after the transaction that holds its rows and its offset is committed. On assignment
 // reading goes on where the store says, not where the group's committed offsets say, so rows and offsets cannot disagree;
-// what is read twice is folded to the same state. Many messages are in flight and share transactions.
+// what is read twice is folded to the same state. Many messages, each of up to as many records as the subscriber's Batch says,
+// are in flight and share transactions.
 //
 // A record that cannot be decoded or folded is parked: it keeps its place in the log, a row says why, and nothing waits
 // for it, not even its own entity.
