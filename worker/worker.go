@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -59,7 +60,7 @@ type Worker struct {
 	topic      string
 	router     *message.Router
 	log        *slog.Logger
-	turns      chan struct{} // held by those who decode
+	decoding   sync.Mutex
 
 	folded, parked prometheus.Counter
 }
@@ -70,7 +71,6 @@ func New(c Config) (*Worker, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.turns = make(chan struct{}, decoders)
 	records := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hookfold_worker_records_total",
 		Help: "Records that were committed to the store, by outcome: folded or parked. A record that is read again counts again.",
