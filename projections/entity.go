@@ -98,7 +98,7 @@ func (w *writer) entityNum(kind int64, id string) (num int64, err error) {
 func (w *writer) load(num int64) (stored, error) {
 	var s stored
 	found := false
-	err := w.c.prepareOnce(&w.selectEntity, `SELECT observations, marks, digest, summary, seen, hashes, spilled, kind, id FROM entities WHERE num = ?`)
+	err := w.c.prepareOnce(&w.selectEntity, `SELECT observations, marks, digest, summary, CAST(seen AS BLOB), hashes, spilled, kind, id FROM entities WHERE num = ?`)
 	if err != nil {
 		return s, err
 	}
@@ -107,7 +107,7 @@ func (w *writer) load(num int64) (stored, error) {
 		s.kind, s.id = integer(row[7]), text(row[8])
 		digest, _ := row[2].([]byte)
 		s.summary, _ = row[3].([]byte)
-		s.seen = []byte(text(row[4]))
+		s.seen, _ = row[4].([]byte)
 		s.hashes, _ = row[5].([]byte)
 		s.spilled = integer(row[6])
 		s.observations, s.marks, s.digest = integer(row[0]), integer(row[1]), decodeDigest(digest)

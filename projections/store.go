@@ -304,7 +304,7 @@ func (s *Store) Close() error {
 }
 
 func encodeDigest(d lifecycle.Digest) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, d.Hi), d.Lo)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(make([]byte, 0, 16), d.Hi), d.Lo)
 }
 
 func decodeDigest(b []byte) lifecycle.Digest {

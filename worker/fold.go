@@ -11,10 +11,6 @@ import (
 	"github.com/hookfold/hookfold/projections"
 )
 
-// decoders is how many messages are decoded at once. SQLite keeps about one processor busy, decoding less than one; the
-// other handlers wait for their turn or for their transaction.
-const decoders = 2
-
 // usualRecords is room for the facts of a message while the worker catches up; the log may have gaps between its records.
 const usualRecords = 256
 
@@ -28,9 +24,7 @@ func (w *Worker) handle(m *message.Message) error {
 	if !ok {
 		return errors.New("worker: a message without a position in the log: the subscriber is not pkg/kafka's")
 	}
-	w.turns <- struct{}{}
 	facts := w.decode(m, at)
-	<-w.turns
 	if err := w.store.CommitAll(context.Background(), facts); err != nil {
 		w.log.Error("records could not be committed and are tried again", "records", len(facts),
 			"partition", facts[0].Partition, "offset", facts[0].Offset, "error", err)
@@ -40,8 +34,12 @@ func (w *Worker) handle(m *message.Message) error {
 	return nil
 }
 
-// decode makes facts of a message's records; together they cover its position.
+// decode makes facts of a message's records; together they cover its position. It does so for one message at a time: decoding
+// takes a third of the time that SQLite takes, and what is decoded sooner only waits, at the cost of whoever else needs a
+// processor.
 func (w *Worker) decode(m *message.Message, at kafka.Position) []projections.Fact {
+	w.decoding.Lock()
+	defer w.decoding.Unlock()
 	facts := make([]projections.Fact, 0, min(at.Offset-at.Prev+1, usualRecords))
 	next := at.Prev
 	for r := range kafka.RecordsOf(m) {

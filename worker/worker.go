@@ -5,7 +5,8 @@
 //
 // A record is acknowledged only after the transaction that holds its rows and its offset is committed. On assignment
 // reading goes on where the store says, not where the group's committed offsets say, so rows and offsets cannot disagree;
-// what is read twice is folded to the same state. Many messages are in flight and share transactions.
+// what is read twice is folded to the same state. Many messages, each of up to as many records as the subscriber's Batch says,
+// are in flight and share transactions.
 //
 // A record that cannot be decoded or folded is parked: it keeps its place in the log, a row says why, and nothing waits
 // for it, not even its own entity.
@@ -21,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -58,7 +60,7 @@ type Worker struct {
 	topic      string
 	router     *message.Router
 	log        *slog.Logger
-	turns      chan struct{} // held by those who decode
+	decoding   sync.Mutex
 
 	folded, parked prometheus.Counter
 }
@@ -69,7 +71,6 @@ func New(c Config) (*Worker, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.turns = make(chan struct{}, decoders)
 	records := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hookfold_worker_records_total",
 		Help: "Records that were committed to the store, by outcome: folded or parked. A record that is read again counts again.",

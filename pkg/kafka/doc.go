@@ -19,6 +19,9 @@
 //   - Window n: handlers finish in any order. A nack redelivers that message alone, later than messages that came
 //     after it. While it waits it keeps its place in the window.
 //
+// With [SubscriberConfig.Batch] a message carries many records of one partition, for handlers that are worth less than a message costs;
+// all of the above is then about messages, and their records share the outcome.
+//
 // Only the prefix of a partition below which everything is acknowledged is ever committed, so that a crash repeats what
 // lies above it and skips nothing. A message that is never acknowledged holds back the commits of its partition, and
 // its place in the window, for as long as the subscription lives.
