@@ -77,6 +77,15 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestLongestSubject(t *testing.T) {
+	e := delivery()
+	e.Entity = strings.Repeat("x", event.MaxAttribute-len(e.Kind)-1)
+	require.NoError(t, e.Validate())
+	require.Len(t, e.Subject(), event.MaxAttribute)
+	e.Entity += "x"
+	require.ErrorContains(t, e.Validate(), "attribute subject is longer")
+}
+
 func TestParseNamesTheHeaderAtFault(t *testing.T) {
 	for header, value := range map[string]string{
 		"ce_specversion": "0.3", "ce_source": "/elsewhere", "ce_subject": "account", "ce_time": "yesterday", "ce_recordedtime": "12:00",
