@@ -149,7 +149,7 @@ func (b *Builder) openFile() (_ *bulk, err error) {
 // begin prepares the connection; again says that the file is of no use and must be removed.
 func (w *bulk) begin(b *Builder) (again bool, err error) {
 	for _, sql := range []string{
-		"PRAGMA page_size = 4096",
+		fmt.Sprintf("PRAGMA page_size = %d", pageSize),
 		"PRAGMA journal_mode = TRUNCATE",
 		"PRAGMA synchronous = OFF",
 		"PRAGMA locking_mode = EXCLUSIVE",
