@@ -29,6 +29,10 @@ type stmt struct {
 func openConn(path, mode string) (*conn, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=" + mode + "&_mutex=no&_stmt_cache_size=0"
 	c, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
+	// SQLite looks where a path leads, and then opens that and follows no link. Where a link took a file's place in between, it looks again.
+	for tries := 1; tries < 10 && changed(err); tries++ {
+		c, err = (&sqlite3.SQLiteDriver{}).Open(dsn)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +41,12 @@ func openConn(path, mode string) (*conn, error) {
 		return nil, errors.Join(fmt.Errorf("projections: the driver gave a connection of type %T", c), c.Close())
 	}
 	return &conn{raw: raw, stmts: make(map[string]*stmt)}, nil
+}
+
+// changed says that a path was opened that was a file and is a link, or the other way round.
+func changed(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrCantOpen && (e.SystemErrno == syscall.ELOOP || e.SystemErrno == syscall.EINVAL)
 }
 
 // script runs statements without arguments.

@@ -242,6 +242,44 @@ func TestReplaceOfADamagedOrMissingStore(t *testing.T) {
 }
 
 // TestForeignReplacementIsNotAdopted: a file that lacks what was acknowledged would lose it, so nothing is committed to it.
+// TestOpeningWhileThePathBecomesALink: a file's path turns into a link, and back, while others open it.
+func TestOpeningWhileThePathBecomesALink(t *testing.T) {
+	dir := t.TempDir()
+	path, file, link := filepath.Join(dir, "projections.db"), filepath.Join(dir, "file.db"), filepath.Join(dir, "link")
+	s, err := Open(t.Context(), Config{Path: file, Topic: "t", History: newLog(1).history})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	require.NoError(t, os.Link(file, path))
+	stop, turned := make(chan struct{}), make(chan error, 1)
+	go func() {
+		turned <- func() error {
+			for {
+				for _, make := range []func(string, string) error{os.Symlink, os.Link} {
+					if err := errors.Join(make(file, link), os.Rename(link, path)); err != nil {
+						return err
+					}
+					// Renaming a name of a file to another of its names does nothing.
+					if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+						return err
+					}
+				}
+				select {
+				case <-stop:
+					return nil
+				default:
+				}
+			}
+		}()
+	}()
+	for range 2000 {
+		r, err := OpenReader(path)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+	}
+	close(stop)
+	require.NoError(t, <-turned)
+}
+
 func TestForeignReplacementIsNotAdopted(t *testing.T) {
 	c := testConfig(t)
 	g := newGrowing(1, 6)
