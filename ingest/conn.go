@@ -39,7 +39,8 @@ type conn struct {
 	state  atomic.Int32
 	in     *bufio.Reader
 	head   head
-	out    []byte
+	common []byte // the common answer, of the second that it was written in
+	second int64
 
 	room       int64     // bytes that may still be read of a request's head
 	begun      bool      // a request has begun, so that a read that has to wait must not wait for long
@@ -106,8 +107,10 @@ func (c *conn) rest(now time.Time, wait time.Duration) error {
 }
 
 // Write gives a sender who does not read writeTimeout at least.
-func (c *conn) Write(p []byte) (int, error) {
-	if now := time.Now(); c.writeUntil.Sub(now) < writeTimeout {
+func (c *conn) Write(p []byte) (int, error) { return c.writeAt(time.Now(), p) }
+
+func (c *conn) writeAt(now time.Time, p []byte) (int, error) {
+	if c.writeUntil.Sub(now) < writeTimeout {
 		c.writeUntil = now.Add(2 * writeTimeout)
 		if err := c.SetWriteDeadline(c.writeUntil); err != nil {
 			return 0, err
@@ -249,7 +252,25 @@ func (c *conn) last(a answer, headOnly bool) {
 
 // write says whether the answer was written.
 func (c *conn) write(a *answer, headOnly, more bool) bool {
-	b := append(c.out[:0], "HTTP/1.1 "...)
+	now := time.Now()
+	out := c.common
+	switch {
+	case !more || headOnly || *a != taken:
+		out = a.append(nil, now, headOnly, more)
+	case c.second != now.Unix():
+		out = a.append(c.common[:0], now, false, true)
+		c.second, c.common = now.Unix(), out
+	}
+	if _, err := c.writeAt(now, out); err != nil {
+		c.server.handler.gone(err)
+		return false
+	}
+	return true
+}
+
+// append writes the answer as HTTP/1.1 has it.
+func (a *answer) append(b []byte, now time.Time, headOnly, more bool) []byte {
+	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(a.status), 10)
 	b = append(b, ' ')
 	b = append(b, http.StatusText(a.status)...)
@@ -263,7 +284,7 @@ func (c *conn) write(a *answer, headOnly, more bool) bool {
 		b = append(b, "\r\nConnection: close"...)
 	}
 	b = append(b, "\r\nDate: "...)
-	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = now.UTC().AppendFormat(b, http.TimeFormat)
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(a.text)+1), 10)
 	b = append(b, "\r\n\r\n"...)
@@ -271,10 +292,5 @@ func (c *conn) write(a *answer, headOnly, more bool) bool {
 		b = append(b, a.text...)
 		b = append(b, '\n')
 	}
-	c.out = b
-	if _, err := c.Write(b); err != nil {
-		c.server.handler.gone(err)
-		return false
-	}
-	return true
+	return b
 }

@@ -48,10 +48,14 @@ func envelope(conn *endpoint, d *provider.Delivery, evidence provider.Evidence) 
 	return e
 }
 
+// structured begins the media types of structured CloudEvents.
+const structured = "application/cloudevents"
+
 // contentType is the media type as received. A structured CloudEvent is what the record must not be taken for, so a
 // sender that claims to send one is not quoted.
 func contentType(received string) string {
-	if !event.Printable(received) || strings.HasPrefix(strings.ToLower(strings.TrimSpace(received)), "application/cloudevents") {
+	media := strings.TrimSpace(received)
+	if !event.Printable(received) || len(media) >= len(structured) && strings.EqualFold(media[:len(structured)], structured) {
 		return ""
 	}
 	return received

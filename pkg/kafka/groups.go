@@ -60,6 +60,7 @@ type groups struct {
 	mu       sync.Mutex
 	waiting  []*send
 	underWay int
+	last     int           // records of the group that was handed over last
 	usual    time.Duration // that a group takes, lately
 	closing  bool
 	closed   bool
@@ -90,12 +91,17 @@ func (g *groups) add(sends ...*send) {
 	}
 }
 
+// readyLocked says whether a group may leave: the first at once, another beside it when about as many wait. So groups are alike, and
+// grow as long as the brokers are slower than who publishes.
 func (g *groups) readyLocked() bool {
-	places := groupsUnderWay
-	if g.usual > groupSlow {
-		places = 1
+	switch {
+	case g.underWay == 0:
+		return len(g.waiting) > 0
+	case g.usual > groupSlow:
+		return false
+	default:
+		return g.underWay < groupsUnderWay && len(g.waiting) >= max(1, g.last*3/4)
 	}
-	return len(g.waiting) > 0 && g.underWay < places
 }
 
 func (g *groups) signal() {
@@ -145,6 +151,7 @@ func (g *groups) take(spare []*send) (sends []*send, patience time.Duration, las
 	}
 	sends, g.waiting = g.waiting, spare
 	g.underWay++
+	g.last = len(sends)
 	return sends, min(max(patienceFactor*g.usual, patienceLeast), patienceMost), false
 }
 
