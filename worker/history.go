@@ -21,7 +21,9 @@ func Record(e *event.Event) (kafka.Record, error) {
 		return kafka.Record{}, err
 	}
 	rec := kafka.Record{Value: e.Body, Headers: make([]kafka.Header, 0, 8+len(e.Headers)), Timestamp: e.Recorded}
-	rec.Key = e.Encode(func(name string, value []byte) { rec.Headers = append(rec.Headers, kafka.Header{Key: name, Value: value}) })
+	rec.Key = e.Encode(func(name string, value []byte) {
+		rec.Headers = append(rec.Headers, kafka.Header{Key: name, Value: value})
+	})
 	return rec, nil
 }
 
