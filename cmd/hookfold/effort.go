@@ -4,7 +4,7 @@ import "runtime"
 
 // effort is how much of the machine a command takes that folds the log.
 type effort struct {
-	Nice     int `help:"How far to give way to processes that want the processors too: 0 not at all, 19 the most." default:"10" placeholder:"N"`
+	Nice     int `help:"How far to give way to processes that want the processors too: 0 not at all, 19 the most." default:"19" placeholder:"N"`
 	Parallel int `help:"Most processors to use (all)." placeholder:"N"`
 }
 
