@@ -175,7 +175,7 @@ func limitMemory(memory int64) {
 }
 
 // fetchBytes bounds what one fetch brings; several are in memory at once, and the embedded log serves nobody else meanwhile.
-const fetchBytes = 1 << 20
+const fetchBytes = 256 << 10
 
 // rebuilding is what commands that fold the log are built of.
 type rebuilding struct {
