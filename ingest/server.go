@@ -103,9 +103,7 @@ func (s *server) begin(nc net.Conn) {
 			s.mu.Lock()
 			delete(s.open, c)
 			s.mu.Unlock()
-			if err := nc.Close(); err != nil {
-				s.log.Debug("a connection did not close well", "error", err)
-			}
+			c.cut()
 		}()
 		c.converse()
 	})

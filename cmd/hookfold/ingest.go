@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"runtime/debug"
 )
 
 type ingestCmd struct{}
@@ -14,7 +12,7 @@ type ingestCmd struct{}
 //	provider ─POST─▶ ingest ─acks=all─▶ Kafka
 //	operator ─GET──▶ admin: ready where a produce would succeed
 func (*ingestCmd) Run(w *world) error {
-	collectLate()
+	collectLate(1000, ingestMemory)
 	c, err := w.loadConnections()
 	if err != nil {
 		return err
@@ -42,16 +40,4 @@ func (*ingestCmd) Run(w *world) error {
 		w.say(w.stdout, "Recording deliveries at %s/webhooks/NAME in topic %s; admin at http://%s\n", c.URL(ln.Addr()), c.Topic, adminLn.Addr())
 		return nil
 	})
-}
-
-// lateMemory is what collecting late may take; the endpoint needs a few MiB.
-const lateMemory = 128 << 20
-
-// collectLate lets garbage lie for longer than Go does by itself, but no more of it than lateMemory: what a delivery leaves is much beside what
-// the endpoint keeps, so that a tenth of its time would go into collecting. The environment's GOGC and GOMEMLIMIT have precedence.
-func collectLate() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(1000)
-		debug.SetMemoryLimit(lateMemory)
-	}
 }

@@ -49,14 +49,17 @@ const (
 	cacheBytes = 32 << 20 // of SQLite's pages
 )
 
-// workerMemory is what a process that is a worker only lets Go take; SQLite and the program come on top.
-const workerMemory = 110 << 20
+// What a process that is only the one or the other lets Go take. Ingest needs a few MiB; SQLite and the program come on top of a worker's.
+const (
+	ingestMemory = 128 << 20
+	workerMemory = 110 << 20
+)
 
-// collectWithin lets garbage lie for longer than Go does by itself, up to so much memory: what an event leaves is much beside
-// what a worker keeps. The environment's GOGC and GOMEMLIMIT have precedence.
-func collectWithin(memory int64) {
+// collectLate lets garbage lie for longer than Go does by itself, up to so much memory: what a delivery or an event leaves is much beside
+// what these processes keep, so that a tenth of their time would go into collecting. The environment's GOGC and GOMEMLIMIT have precedence.
+func collectLate(percent int, memory int64) {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(300)
+		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(memory)
 	}
 }

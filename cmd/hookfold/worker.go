@@ -12,7 +12,7 @@ type workerCmd struct{}
 //	Kafka ─▶ worker ─one transaction for many records─▶ DATA/projections.db
 //	operator ─GET─▶ admin: ready where partitions are assigned and the store can be written; with --console, /console/
 func (*workerCmd) Run(w *world) error {
-	collectWithin(workerMemory)
+	collectLate(300, workerMemory)
 	c, err := w.loadConnections()
 	if err != nil {
 		return err

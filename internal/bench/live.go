@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -151,8 +150,7 @@ func paced(addr string, requests [][]byte, rate int, limit time.Duration) (out l
 	if err != nil || len(took) == 0 {
 		return out, errors.Join(errors.New("no paced request was answered"), err)
 	}
-	slices.Sort(took)
-	out.requests, out.p50, out.p99 = len(took), took[len(took)/2], took[len(took)*99/100]
+	out.count(took)
 	return out, nil
 }
 

@@ -18,6 +18,12 @@ const (
 	clientHTTP  = "net/http"
 )
 
+// count notes how long requests took, of which there is one at least.
+func (l *loaded) count(took []time.Duration) {
+	slices.Sort(took)
+	l.requests, l.p50, l.p99 = len(took), took[len(took)/2], took[len(took)*99/100]
+}
+
 func (b *bed) load(addr string, requests [][]byte) (loaded, error) {
 	return b.loadFor(addr, requests, b.limit)
 }
@@ -65,8 +71,7 @@ func loadHTTP(addr string, requests [][]byte, connections int, limit time.Durati
 	if err != nil || len(took) == 0 {
 		return out, errors.Join(fmt.Errorf("no request was answered within %v", limit), err)
 	}
-	slices.Sort(took)
-	out.requests, out.p50, out.p99 = len(took), took[len(took)/2], took[len(took)*99/100]
+	out.count(took)
 	return out, nil
 }
 

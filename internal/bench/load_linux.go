@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -89,8 +88,7 @@ func load(addr string, requests [][]byte, connections int, limit time.Duration) 
 	if len(took) == 0 {
 		return out, fmt.Errorf("no request was answered within %v", limit)
 	}
-	slices.Sort(took)
-	out.requests, out.p50, out.p99 = len(took), took[len(took)/2], took[len(took)*99/100]
+	out.count(took)
 	return out, nil
 }
 
